@@ -1,0 +1,49 @@
+"""genomics_dc: the software of a regional genomic data centre.
+
+`open_store` gives a lazy, read-only view of a VCF Zarr store; `open_centre` joins stores, registry and policy for an
+authorised principal with a purpose. Everything listed in `__all__` is a promise; nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from genomics_dc.analyses.view import View, open_store
+    from genomics_dc.centre import DataCentre, open_centre
+    from genomics_dc.errors import GenomicsError
+    from genomics_dc.results import Result
+    from genomics_dc.store import build_store, verify_store
+
+__all__ = [
+    "DataCentre",
+    "GenomicsError",
+    "Result",
+    "View",
+    "build_store",
+    "open_centre",
+    "open_store",
+    "verify_store",
+]
+
+_HOME = {
+    "DataCentre": "genomics_dc.centre",
+    "GenomicsError": "genomics_dc.errors",
+    "Result": "genomics_dc.results",
+    "View": "genomics_dc.analyses.view",
+    "build_store": "genomics_dc.store",
+    "open_centre": "genomics_dc.centre",
+    "open_store": "genomics_dc.analyses.view",
+    "verify_store": "genomics_dc.store",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

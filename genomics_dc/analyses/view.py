@@ -1,0 +1,48 @@
+"""The view that a researcher holds: a store view with the analyses as methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genomics_dc.store.read import StoreView
+
+if TYPE_CHECKING:
+    from genomics_dc.analyses.association import AssociationResult
+    from genomics_dc.analyses.qc import QCResult
+    from genomics_dc.analyses.relatedness import KinshipResult
+    from genomics_dc.analyses.structure import PCAResult
+
+
+class View(StoreView):
+    """An immutable, lazy view of a store, with the analyses of a cohort as methods."""
+
+    def qc(self, **options: Any) -> QCResult:
+        """Return sample and variant quality; see `analyses.qc.quality`."""
+        from genomics_dc.analyses.qc import quality
+
+        return quality(self, **options)
+
+    def pca(self, k: int = 10, *, seed: int = 1, **options: Any) -> PCAResult:
+        """Return the first `k` principal components; see `analyses.structure.pca`."""
+        from genomics_dc.analyses.structure import pca
+
+        return pca(self, k, seed=seed, **options)
+
+    def kinship(self, **options: Any) -> KinshipResult:
+        """Return KING-robust kinship of all pairs; see `analyses.relatedness.kinship`."""
+        from genomics_dc.analyses.relatedness import kinship
+
+        return kinship(self, **options)
+
+    def associate(self, phenotypes: Any, *, traits: Sequence[str], **options: Any) -> AssociationResult:
+        """Return one row per variant and trait; see `analyses.association.associate`."""
+        from genomics_dc.analyses.association import associate
+
+        return associate(self, phenotypes, traits=traits, **options)
+
+
+def open_store(path: Path | str) -> View:
+    """Open a VCF Zarr store, lazily and read-only; raise StoreError when it is damaged or not a store."""
+    return View.open(path)

@@ -1,0 +1,58 @@
+"""The `genomics-dc` program: one command group per file, errors as one plain sentence."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from genomics_dc.errors import GenomicsError
+
+_COMMAND_FILES = (
+    "demo",
+    "doctor",
+    "run",
+    "store",
+    "qc",
+    "structure",
+    "associate",
+    "annotate",
+    "cohort",
+    "screen",
+    "report",
+    "audit",
+    "calls",
+)
+
+app = typer.Typer(
+    name="genomics-dc",
+    help="Reads to joint calls, a store that does not lie, cohort statistics, registry, reports.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Reads to joint calls, a store that does not lie, cohort statistics, registry, reports."""
+
+
+for _name in _COMMAND_FILES:
+    import_module(f"genomics_dc.cli.{_name}").register(app)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence on stderr, a bug is a traceback."""
+    try:
+        app()
+    except GenomicsError as error:
+        print(f"genomics-dc: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:
+        raise SystemExit(141) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from genomics_dc.errors import OutputExistsError, ResourceError
+
+_READ_BLOCK_BYTES = 1 << 20
+
+
+def sha256_file(path: Path | str) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        while block := handle.read(_READ_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def refuse_existing(path: Path | str, *, force: bool) -> None:
+    """Raise OutputExistsError when `path` exists and `force` is false."""
+    if not force and os.path.lexists(path):
+        raise OutputExistsError(f"{path} exists already; choose another output, or give --force to replace it")
+
+
+def fsync_directory(path: Path | str) -> None:
+    """Make renames inside a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def explain_os_errors(path: Path | str) -> Iterator[None]:
+    """Turn disk-full and permission errors while writing `path` into one plain sentence."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, (OutputExistsError, ResourceError)):
+            raise
+        sentence = _WRITE_PROBLEMS.get(error.errno or 0)
+        if sentence is None:
+            raise
+        raise ResourceError(f"{path} was not written: {sentence}; nothing was left behind") from error
+
+
+_WRITE_PROBLEMS = {
+    errno.ENOSPC: "the disk is full; free some space or choose another output folder",
+    errno.EDQUOT: "your disk quota is used up; free some space or choose another output folder",
+    errno.EFBIG: "the file would be larger than this system allows; choose another file system",
+    errno.EACCES: "you have no write permission there; choose a folder you can write to",
+    errno.EPERM: "you have no write permission there; choose a folder you can write to",
+    errno.EROFS: "the file system is read-only; choose a folder you can write to",
+    errno.ENOENT: "the folder does not exist; create it first",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another output",
+}
+
+
+@contextmanager
+def atomic_path(path: Path | str, *, force: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside `path`; publish it under the final name when the block ends well.
+
+    The file is fsynced, renamed, and the folder fsynced. On any error the temporary file is removed and a file that was
+    there before is untouched. The temporary name keeps the suffixes, so that writers which look at them work.
+    """
+    final = Path(path)
+    refuse_existing(final, force=force)
+    with explain_os_errors(final):
+        descriptor, name = tempfile.mkstemp(prefix=".partial-", suffix="-" + final.name, dir=final.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with open(temporary, "rb") as handle:
+                os.fsync(handle.fileno())
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            temporary.replace(final)
+            fsync_directory(final.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str, *, force: bool = False) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(path, force=force) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def atomic_directory(path: Path | str, *, force: bool = False) -> Iterator[Path]:
+    """Give a staging directory beside `path`; rename it into place when the block ends well.
+
+    With `force`, a directory that was there is moved aside, and removed only after the new one stands.
+    """
+    final = Path(path)
+    refuse_existing(final, force=force)
+    with explain_os_errors(final):
+        staging = Path(tempfile.mkdtemp(prefix=".partial-", suffix="-" + final.name, dir=final.parent))
+        try:
+            yield staging
+            staging.chmod(0o755)
+            fsync_directory(staging)
+            old = None
+            if final.exists():
+                old = final.with_name(f".old-{os.getpid()}-{final.name}")
+                final.replace(old)
+            staging.replace(final)
+            fsync_directory(final.parent)
+            if old is not None:
+                shutil.rmtree(old)
+        finally:
+            if staging.exists():
+                shutil.rmtree(staging)
