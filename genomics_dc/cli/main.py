@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 import typer
 
@@ -40,7 +41,8 @@ def _root() -> None:
 
 
 for _name in _COMMAND_FILES:
-    import_module(f"genomics_dc.cli.{_name}").register(app)
+    if find_spec(f"genomics_dc.cli.{_name}"):
+        import_module(f"genomics_dc.cli.{_name}").register(app)
 
 
 def main() -> None:
