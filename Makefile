@@ -1,0 +1,52 @@
+# Every target sets up what it needs: `make demo` and `make test` are all a new machine has to be told.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc)
+SOURCES := genomics_dc kernels cohorts reference workflows tests
+
+.PHONY: help demo test lint format bench clean packages-run packages-test
+
+help: ## what there is to do
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+demo: packages-run $(VENV)/.run ## reads to report on real human data, into genomics-dc-demo/
+	$(BIN)/genomics-dc demo --out genomics-dc-demo --cores $(CORES)
+
+test: packages-test $(VENV)/.dev lint ## lint, types, import contract, then every test
+	$(BIN)/pytest -n $(CORES) --dist loadgroup -q
+
+lint: $(VENV)/.dev ## format, lint, types, import contract
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/snakefmt --check workflows
+
+format: $(VENV)/.dev ## put the code in order
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/snakefmt workflows
+
+bench: packages-test $(VENV)/.dev ## benchmarks beside the named peers, as ratios
+	$(BIN)/python -m tests.benchmarks
+
+clean: ## remove the environment and caches, never data
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+
+packages-run:
+	@scripts/install-debian-packages run demo
+
+packages-test:
+	@scripts/install-debian-packages run demo test
+
+$(VENV)/bin/python: | packages-run
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.run
