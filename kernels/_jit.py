@@ -1,0 +1,27 @@
+"""How every kernel is compiled, in one place.
+
+`nogil` lets threads over chunks run side by side; `cache` keeps the machine code between processes, so that a command
+does not wait for the compiler. No `fastmath`: it would assume that no NaN exists, and NaN is how floats say "missing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def jit(function: _Function) -> _Function:
+    """Return `function` compiled to machine code at its first call, one version per set of argument types."""
+    return cast(_Function, numba.njit(nogil=True, cache=True)(function))
+
+
+def parallel_jit(function: _Function) -> _Function:
+    """Return `function` compiled with `numba.prange` loops spread over Numba's threads.
+
+    Only for loops whose turns write to different places: a sum across threads would depend on their number.
+    """
+    return cast(_Function, numba.njit(nogil=True, cache=True, parallel=True)(function))
