@@ -25,6 +25,13 @@ def test_room_is_a_relative_link_that_resolves(room: str) -> None:
     assert (link / "__init__.py").is_file()
 
 
+def test_values_travel_with_the_package() -> None:
+    link = ROOT / "genomics_dc" / "configs"
+    assert link.is_symlink()
+    assert link.readlink() == Path("..") / "configs"
+    assert list(link.glob("*.yaml"))
+
+
 def test_package_list_is_what_the_tree_holds() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     found = ["genomics_dc", *(f"genomics_dc.{name}" for name in find_packages(str(ROOT / "genomics_dc")))]
