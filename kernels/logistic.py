@@ -1,0 +1,430 @@
+"""Logistic regression of a case-control trait on each variant's dosage, with Firth's answer where the plain one fails.
+
+Plain: Newton's method (iteratively reweighted least squares) from the fit without the variant. When cases and controls
+are separated by the variant, no finite maximum exists; when Newton does not settle, none was found. Both then get the
+penalised likelihood of Firth (1993, Biometrika 80:27) as Heinze and Schemper use it (2002, Stat. Med. 21:2409), whose
+maximum is finite, with the Wald test from its information matrix, as PLINK 2's `firth-fallback` reports.
+Converged means: the last step moved no sample's linear predictor by more than 1e-9.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from genomics_dc.kernels._jit import jit
+from genomics_dc.kernels.linear import DependentColumnError, checked_dosage
+from genomics_dc.kernels.solve import (
+    INDEPENDENT,
+    cholesky_jit,
+    covariate_basis,
+    solve_lower_jit,
+    solve_upper_jit,
+)
+from genomics_dc.kernels.status import COLLINEAR, FIRTH, MONOMORPHIC, NOT_CONVERGED, OK, SEPARATED, TOO_FEW
+from genomics_dc.kernels.tails import _neg_log10_p_normal_jit
+
+_STEP_MIN = 1e-9
+_STEP_MAX = 5.0
+_NEWTON_TURNS_MAX = 40
+_FIRTH_TURNS_MAX = 500
+_HALVINGS_MAX = 30
+# A linear predictor beyond this is a probability within 1e-13 of 0 or 1: the fit runs away.
+_RUNAWAY = 30.0
+_PIVOT_SHARE = 1e-6
+
+
+@dataclass(frozen=True)
+class LogisticDesign:
+    """One case-control trait and its covariates, prepared once for all variants.
+
+    `basis` float64[S, K + 1] orthonormal, intercept first; `cases` float64[S] of 0 and 1; `null` float64[K + 1] the
+    coefficients on `basis` of the fit without a variant.
+    """
+
+    basis: npt.NDArray[np.float64]
+    cases: npt.NDArray[np.float64]
+    null: npt.NDArray[np.float64]
+
+    @property
+    def n_samples(self) -> int:
+        """Samples with the trait and every covariate."""
+        return int(self.basis.shape[0])
+
+
+@dataclass(frozen=True)
+class LogisticFit:
+    """Log odds ratios of the ALT allele. NaN where `status` is neither OK nor FIRTH (see `kernels.status`).
+
+    `beta`, `standard_error`, `z`, `neg_log10_p`: float64[V]. `n` int32[V] samples used, `frequency` float64[V] of the
+    ALT allele among them, `status` int8[V].
+    """
+
+    beta: npt.NDArray[np.float64]
+    standard_error: npt.NDArray[np.float64]
+    z: npt.NDArray[np.float64]
+    neg_log10_p: npt.NDArray[np.float64]
+    n: npt.NDArray[np.int32]
+    frequency: npt.NDArray[np.float64]
+    status: npt.NDArray[np.int8]
+
+
+class SeparatedTraitError(ValueError):
+    """The covariates alone tell cases from controls, so that no variant can be tested."""
+
+
+def _information(
+    x: npt.NDArray[np.float64],
+    trials: npt.NDArray[np.float64],
+    n_rows: int,
+    coefficients: npt.NDArray[np.float64],
+    probability: npt.NDArray[np.float64],
+    weight: npt.NDArray[np.float64],
+    out: npt.NDArray[np.float64],
+) -> None:
+    """Fill probabilities, weights trials * p (1 - p), and the lower triangle of X' W X."""
+    size = coefficients.size
+    out[:] = 0.0
+    for r in range(n_rows):
+        eta = 0.0
+        for i in range(size):
+            eta += x[r, i] * coefficients[i]
+        p = 1.0 / (1.0 + math.exp(-eta))
+        q = 1.0 / (1.0 + math.exp(eta))  # not 1 - p, which is 0 for a large eta
+        probability[r] = p
+        weight[r] = trials[r] * p * q
+        for i in range(size):
+            scaled = weight[r] * x[r, i]
+            for k in range(i + 1):
+                out[i, k] += scaled * x[r, k]
+
+
+_information_jit = jit(_information)
+
+
+def _log_likelihood(
+    x: npt.NDArray[np.float64],
+    trials: npt.NDArray[np.float64],
+    cases: npt.NDArray[np.float64],
+    n_rows: int,
+    coefficients: npt.NDArray[np.float64],
+) -> float:
+    """Return the binomial log-likelihood without its constant."""
+    total = 0.0
+    for r in range(n_rows):
+        eta = 0.0
+        for i in range(coefficients.size):
+            eta += x[r, i] * coefficients[i]
+        # ln(1 + e^eta), safe for large |eta|
+        softplus = max(eta, 0.0) + math.log1p(math.exp(-abs(eta)))
+        total += cases[r] * eta - trials[r] * softplus
+    return total
+
+
+_log_likelihood_jit = jit(_log_likelihood)
+
+
+def _log_determinant(factor: npt.NDArray[np.float64], size: int) -> float:
+    """Return ln |A| from the Cholesky factor of A."""
+    total = 0.0
+    for i in range(size):
+        total += 2.0 * math.log(factor[i, i])
+    return total
+
+
+_log_determinant_jit = jit(_log_determinant)
+
+
+def _maximise(
+    x: npt.NDArray[np.float64],
+    trials: npt.NDArray[np.float64],
+    cases: npt.NDArray[np.float64],
+    n_rows: int,
+    penalised: bool,
+    coefficients: npt.NDArray[np.float64],
+    factor: npt.NDArray[np.float64],
+) -> int:
+    """Move `coefficients` to the maximum of the (penalised) likelihood; leave the information's Cholesky in `factor`.
+
+    Row r of `x` stands for trials[r] samples, of which cases[r] are cases. Returns OK, SEPARATED, NOT_CONVERGED or
+    COLLINEAR.
+    """
+    size = coefficients.size
+    probability = np.empty(n_rows)
+    weight = np.empty(n_rows)
+    trial = np.empty((size, size))
+    step = np.empty(size)
+    column = np.empty(size)
+    proposal = np.empty(size)
+    _information_jit(x, trials, n_rows, coefficients, probability, weight, factor)
+    if not cholesky_jit(factor, size, _PIVOT_SHARE):
+        return COLLINEAR
+    objective = _log_likelihood_jit(x, trials, cases, n_rows, coefficients)
+    if penalised:
+        objective += 0.5 * _log_determinant_jit(factor, size)
+    turns = _FIRTH_TURNS_MAX if penalised else _NEWTON_TURNS_MAX
+    for _turn in range(turns):
+        step[:] = 0.0
+        for r in range(n_rows):
+            rest = cases[r] - trials[r] * probability[r]
+            if penalised:
+                # The hat diagonal: weight * x' (X' W X)^-1 x
+                for i in range(size):
+                    column[i] = x[r, i]
+                solve_lower_jit(factor, size, column)
+                leverage = 0.0
+                for i in range(size):
+                    leverage += column[i] * column[i]
+                rest += weight[r] * leverage * (0.5 - probability[r])
+            for i in range(size):
+                step[i] += rest * x[r, i]
+        solve_lower_jit(factor, size, step)
+        solve_upper_jit(factor, size, step)
+        largest = 0.0
+        for r in range(n_rows):
+            move = 0.0
+            for i in range(size):
+                move += x[r, i] * step[i]
+            largest = max(largest, abs(move))
+        scale = _STEP_MAX / largest if largest > _STEP_MAX else 1.0
+        accepted = False
+        for _halving in range(_HALVINGS_MAX):
+            for i in range(size):
+                proposal[i] = coefficients[i] + scale * step[i]
+            _information_jit(x, trials, n_rows, proposal, probability, weight, trial)
+            if cholesky_jit(trial, size, 1e-13):
+                value = _log_likelihood_jit(x, trials, cases, n_rows, proposal)
+                if penalised:
+                    value += 0.5 * _log_determinant_jit(trial, size)
+                # Near the maximum the likelihood is flat: rounding must not refuse a step.
+                if value >= objective - 1e-12 * (1.0 + abs(objective)):
+                    accepted = True
+                    objective = value
+                    break
+            scale *= 0.5
+        if not accepted:
+            return NOT_CONVERGED if penalised else SEPARATED
+        coefficients[:] = proposal
+        factor[:] = trial
+        if scale * largest < _STEP_MIN:
+            return OK
+        if not penalised:
+            for r in range(n_rows):
+                eta = 0.0
+                for i in range(size):
+                    eta += x[r, i] * coefficients[i]
+                if abs(eta) > _RUNAWAY:
+                    return SEPARATED
+    return NOT_CONVERGED
+
+
+_maximise_jit = jit(_maximise)
+
+
+def _fit(
+    dosage: npt.NDArray[np.int8],
+    samples: npt.NDArray[np.int64],
+    basis: npt.NDArray[np.float64],
+    cases: npt.NDArray[np.float64],
+    null: npt.NDArray[np.float64],
+    always_firth: bool,
+    beta: npt.NDArray[np.float64],
+    error: npt.NDArray[np.float64],
+    z: npt.NDArray[np.float64],
+    neg_log10_p: npt.NDArray[np.float64],
+    n_used: npt.NDArray[np.int32],
+    frequency: npt.NDArray[np.float64],
+    status: npt.NDArray[np.int8],
+) -> None:
+    """Fill the outputs of `fit`; sample s of the design is column samples[s] of `dosage`."""
+    n_samples, n_basis = basis.shape
+    size = n_basis + 1
+    x = np.empty((n_samples, size))
+    x_cases = np.empty(n_samples)
+    x_trials = np.empty(n_samples)
+    coefficients = np.empty(size)
+    factor = np.empty((size, size))
+    counts = np.empty((2, 3))
+    for v in range(dosage.shape[0]):
+        row = dosage[v]
+        counts[:] = 0.0
+        for s in range(n_samples):
+            g = row[samples[s]]
+            if g >= 0:
+                counts[int(cases[s]), g] += 1.0
+        n_controls = int(counts[0].sum())
+        n_cases = int(counts[1].sum())
+        n = n_controls + n_cases
+        het = counts[0, 1] + counts[1, 1]
+        hom = counts[0, 2] + counts[1, 2]
+        n_used[v] = n
+        frequency[v] = (het + 2.0 * hom) / (2.0 * n) if n > 0 else np.nan
+        if n <= size or n_cases == 0 or n_controls == 0:
+            status[v] = TOO_FEW
+            continue
+        if het == n or hom == n or het + hom == 0:
+            status[v] = MONOMORPHIC
+            continue
+        mean = (het + 2.0 * hom) / n
+        if n_basis == 1:
+            # Without covariates, samples of one genotype are alike: three rows stand for all.
+            n_rows = 0
+            for g in range(3):
+                if counts[0, g] + counts[1, g] > 0:
+                    x[n_rows, 0] = basis[0, 0]
+                    x[n_rows, 1] = g - mean
+                    x_trials[n_rows] = counts[0, g] + counts[1, g]
+                    x_cases[n_rows] = counts[1, g]
+                    n_rows += 1
+        else:
+            n_rows = 0
+            for s in range(n_samples):
+                g = row[samples[s]]
+                if g >= 0:
+                    for i in range(n_basis):
+                        x[n_rows, i] = basis[s, i]
+                    x[n_rows, n_basis] = g - mean
+                    x_trials[n_rows] = 1.0
+                    x_cases[n_rows] = cases[s]
+                    n_rows += 1
+        coefficients[:n_basis] = null
+        coefficients[n_basis] = 0.0
+        code = SEPARATED if _apart_jit(counts) else OK
+        if code == OK and not always_firth:
+            code = _maximise_jit(x, x_trials, x_cases, n_rows, False, coefficients, factor)
+        firth = always_firth or code in (SEPARATED, NOT_CONVERGED)
+        if firth:
+            coefficients[:n_basis] = null
+            coefficients[n_basis] = 0.0
+            penalised = _maximise_jit(x, x_trials, x_cases, n_rows, True, coefficients, factor)
+            if penalised == OK:
+                code = FIRTH
+            elif penalised == COLLINEAR or code == OK:
+                code = penalised
+        status[v] = code
+        if code in (OK, FIRTH):
+            beta[v] = coefficients[n_basis]
+            # The variant is the last column: its variance is 1 / (last pivot)^2.
+            error[v] = 1.0 / factor[n_basis, n_basis]
+            z[v] = beta[v] / error[v]
+            neg_log10_p[v] = _neg_log10_p_normal_jit(z[v])
+
+
+def _apart(counts: npt.NDArray[np.float64]) -> bool:
+    """Tell whether dosage alone separates cases from controls, touching at one dosage at most.
+
+    `counts` float64[2, 3]: controls and cases by dosage. Covariates can only separate them further.
+    """
+    low = np.empty(2)
+    high = np.empty(2)
+    for i in range(2):
+        low[i] = 3.0
+        high[i] = -1.0
+        for g in range(3):
+            if counts[i, g] > 0:
+                low[i] = min(low[i], g)
+                high[i] = max(high[i], g)
+    return bool(low[0] >= high[1] or low[1] >= high[0])
+
+
+_apart_jit = jit(_apart)
+_fit_jit = jit(_fit)
+
+
+def design(cases: npt.NDArray[np.float64], covariates: npt.NDArray[np.float64]) -> LogisticDesign:
+    """Return what every variant needs of a trait of 0 and 1, float64[S], and covariates float64[S, K] (no intercept).
+
+    Raises
+    ------
+    ValueError
+        When a value is not finite, the trait is not 0 and 1 with both present, or K + 2 >= S.
+    DependentColumnError
+        When a covariate is constant or a linear combination of those before it.
+    SeparatedTraitError
+        When the covariates alone separate cases from controls.
+    """
+    y = np.ascontiguousarray(cases, dtype=np.float64)
+    covariate_values = np.asarray(covariates, dtype=np.float64)
+    if y.ndim != 1 or covariate_values.ndim != 2 or y.shape[0] != covariate_values.shape[0]:
+        raise ValueError(f"cases {y.shape} must be [S] and covariates {covariate_values.shape} [S, K] with the same S")
+    if not np.isfinite(covariate_values).all():
+        raise ValueError("covariates must be finite: leave out samples with missing values")
+    if not np.array_equal(np.unique(y), [0.0, 1.0]):
+        raise ValueError("cases must be 0 (control) and 1 (case), both present")
+    if covariate_values.shape[1] + 2 >= y.size:
+        raise ValueError(
+            f"{covariate_values.shape[1]} covariates, an intercept and a variant need more than {y.size} samples"
+        )
+    basis, dependent = covariate_basis(covariate_values)
+    if dependent != INDEPENDENT:
+        raise DependentColumnError("covariate", dependent)
+    null = np.zeros(basis.shape[1])
+    factor = np.empty((null.size, null.size))
+    if _maximise_jit(basis, np.ones(y.size), y, y.size, False, null, factor) != OK:
+        raise SeparatedTraitError("the covariates alone separate cases from controls")
+    return LogisticDesign(basis, y, null)
+
+
+def fit(
+    dosage: npt.NDArray[np.int8],
+    prepared: LogisticDesign,
+    samples: npt.NDArray[np.int64] | None = None,
+    *,
+    always_firth: bool = False,
+) -> LogisticFit:
+    """Return the log odds ratio of every variant.
+
+    Parameters
+    ----------
+    dosage
+        int8[V, D]; 0, 1, 2 copies of ALT, -1 missing. A missing sample is left out of that variant.
+    prepared
+        From `design`, with S samples.
+    samples
+        int64[S] columns of `dosage` that the design's samples are, in its order; all columns when None.
+    always_firth
+        Penalise every variant, not only where the plain likelihood has no maximum.
+
+    Returns
+    -------
+    LogisticFit
+        `status` says OK, FIRTH, or why a variant has no estimate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> prepared = design(np.array([0, 0, 0, 1, 1, 1.0]), np.empty((6, 0)))
+    >>> fitted = fit(np.array([[0, 0, 1, 0, 1, 2], [0, 0, 0, 1, 1, 2]], dtype=np.int8), prepared)
+    >>> fitted.status.tolist(), fitted.beta.round(4).tolist()
+    ([0, 1], [1.5378, 2.0])
+    """
+    calls, columns = checked_dosage(dosage, prepared.n_samples, samples)
+    n_variants = calls.shape[0]
+    found = LogisticFit(
+        beta=np.full(n_variants, np.nan),
+        standard_error=np.full(n_variants, np.nan),
+        z=np.full(n_variants, np.nan),
+        neg_log10_p=np.full(n_variants, np.nan),
+        n=np.zeros(n_variants, dtype=np.int32),
+        frequency=np.full(n_variants, np.nan),
+        status=np.zeros(n_variants, dtype=np.int8),
+    )
+    _fit_jit(
+        calls,
+        columns,
+        np.ascontiguousarray(prepared.basis),
+        prepared.cases,
+        prepared.null,
+        always_firth,
+        found.beta,
+        found.standard_error,
+        found.z,
+        found.neg_log10_p,
+        found.n,
+        found.frequency,
+        found.status,
+    )
+    return found
