@@ -1,0 +1,126 @@
+"""The one door to a store's bytes: every file that is read is held against the manifest first.
+
+Zarr reads a chunk that is not there as its fill value and, without a checksum, a flipped bit as another genotype.
+Here a file that is absent, of another size, or of another SHA-256 raises StoreError naming array, chunk and variants.
+The chunks carry CRC32C as well, for readers that know nothing of the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genomics_dc.errors import StoreError
+from genomics_dc.store import manifest, schema
+
+if TYPE_CHECKING:
+    import zarr
+
+
+class StoreFiles:
+    """The files of one store: seal, manifest, and the checked Zarr group. Nothing is read before it is used."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seal = manifest.read_seal(path)
+
+    @cached_property
+    def entries(self) -> dict[str, manifest.Entry]:
+        """The manifest, by file path."""
+        return manifest.read(self.path)
+
+    @cached_property
+    def group(self) -> zarr.Group:
+        """The root group, opened read-only; every read through it is checked."""
+        import zarr
+
+        group = zarr.open_group(_checked_store(self), mode="r", zarr_format=3)
+        if schema.ATTRIBUTE_VCF_ZARR_VERSION not in group.attrs:
+            raise StoreError(f"{self.path} is not a VCF Zarr store: it lacks {schema.ATTRIBUTE_VCF_ZARR_VERSION}")
+        return group
+
+    def array(self, name: str) -> zarr.Array[Any]:
+        """Return one array; raise StoreError when the store has none of that name."""
+        import zarr
+
+        try:
+            found = self.group[name]
+        except KeyError:
+            found = None
+        if not isinstance(found, zarr.Array):
+            raise StoreError(f"{self.path} has no array {name}; `genomics-dc store info` lists what it has")
+        return found
+
+    def check(self, key: str, data: bytes | None) -> None:
+        """Raise StoreError unless `data` are the bytes that the manifest promises for file `key`."""
+        if key == schema.METADATA_NAME:
+            expected_sha256 = self.seal.metadata_sha256
+        else:
+            entry = self.entries.get(key)
+            if entry is None:
+                if data is None:
+                    return
+                raise StoreError(f"{self.path}: {self.describe(key)} is not in the manifest; {_MEND}")
+            if data is not None and len(data) != entry.size_bytes:
+                raise StoreError(
+                    f"{self.path}: {self.describe(key)} has {len(data)} bytes, the manifest says "
+                    f"{entry.size_bytes}; {_MEND}"
+                )
+            expected_sha256 = entry.sha256
+        if data is None:
+            raise StoreError(f"{self.path}: {self.describe(key)} is missing; {_MEND}")
+        if hashlib.sha256(data).hexdigest() != expected_sha256:
+            raise StoreError(f"{self.path}: {self.describe(key)} is damaged (its SHA-256 differs); {_MEND}")
+
+    def describe(self, key: str) -> str:
+        """Return what file `key` is, in words: array, chunk and the variants it holds, numbered from 0, half-open."""
+        return describe(key, self.path)
+
+
+_MEND = "restore the store from a copy, or build it again from its VCF"
+
+
+def describe(key: str, root: Path) -> str:
+    """Return what file `key` of the store at `root` is: array, chunk, and the rows of variants (zero-based, half-open)."""
+    array, separator, grid = key.partition("/c/")
+    if not separator:
+        return f"metadata file {key}"
+    where = f"array {array}, chunk {grid.replace('/', '.')}"
+    rows = variant_rows(key, root)
+    return where if rows is None else f"{where}, variants {rows[0]:,} to {rows[1]:,}"
+
+
+def variant_rows(key: str, root: Path) -> tuple[int, int] | None:
+    """Return (start, stop) of the variants in chunk file `key`, or None when its array has no variants axis."""
+    import json
+
+    array, separator, grid = key.partition("/c/")
+    if not separator:
+        return None
+    try:
+        metadata = json.loads((root / array / schema.METADATA_NAME).read_text(encoding="utf-8"))
+        names = metadata["dimension_names"]
+        if not names or names[0] != schema.DIM_VARIANTS:
+            return None
+        size = int(metadata["chunk_grid"]["configuration"]["chunk_shape"][0])
+        start = int(grid.split("/")[0]) * size
+        return start, min(start + size, int(metadata["shape"][0]))
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return None
+
+
+def _checked_store(files: StoreFiles) -> Any:
+    """Return a read-only Zarr store over the directory which checks what it reads."""
+    from zarr.storage import LocalStore
+
+    class CheckedStore(LocalStore):
+        async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
+            whole = await super().get(key, prototype, None)
+            files.check(key, None if whole is None else whole.to_bytes())
+            if byte_range is None or whole is None:
+                return whole
+            return await super().get(key, prototype, byte_range)
+
+    return CheckedStore(files.path, read_only=True)

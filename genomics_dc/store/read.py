@@ -1,0 +1,552 @@
+"""Lazy, immutable views of a store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from genomics_dc.errors import InputError, UsageError
+from genomics_dc.kernels import genotypes
+from genomics_dc.reference import contigs as contig_names
+from genomics_dc.store import schema
+from genomics_dc.store.access import StoreFiles
+
+if TYPE_CHECKING:
+    import zarr
+
+Strings = npt.NDArray[np.object_]
+Rows = npt.NDArray[np.int64]
+
+# Upper bound of what one block of dosages takes while variants are filtered.
+_NOTHING = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Sites:
+    """The variants of a view, without genotypes.
+
+    `index` int64[V] is the row in the store; `position` int32[V] is one-based; `identifier` is "." where there is none;
+    `alt` joins the ALT alleles by commas ("." when there is none); `filters` joins by ";", "PASS" when all passed and
+    "." when none was applied; `quality` float32[V] is NaN where missing.
+    """
+
+    index: Rows
+    contig: Strings
+    position: npt.NDArray[np.int32]
+    identifier: Strings
+    ref: Strings
+    alt: Strings
+    n_alleles: npt.NDArray[np.int16]
+    filters: Strings
+    quality: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __repr__(self) -> str:
+        return f"Sites({len(self):,} variants)"
+
+    @property
+    def variant_id(self) -> Strings:
+        """str[V]: the identifier, or "contig:position:ref:alt" where there is none."""
+        made = [
+            name if name != "." else f"{contig}:{position}:{ref}:{alt}"
+            for name, contig, position, ref, alt in zip(
+                self.identifier, self.contig, self.position, self.ref, self.alt, strict=True
+            )
+        ]
+        return _strings(made)
+
+
+@dataclass(frozen=True, repr=False)
+class Block:
+    """Some variants of a view that lie in one chunk: `index` int64[V] is their row in the store."""
+
+    index: Rows
+    arrays: Mapping[str, npt.NDArray[Any]]
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        return self.arrays[name]
+
+    def __getattr__(self, name: str) -> npt.NDArray[Any]:
+        arrays: Mapping[str, npt.NDArray[Any]] = object.__getattribute__(self, "arrays")
+        if name in arrays:
+            return arrays[name]
+        raise AttributeError(f"this block was asked for {', '.join(arrays) or 'nothing'}, not for {name}")
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name}{list(array.shape)}" for name, array in self.arrays.items())
+        return f"Block({len(self)} variants: {shapes})"
+
+
+@dataclass(frozen=True)
+class _Region:
+    contig: str
+    start: int
+    end: int | None
+
+
+@dataclass(frozen=True)
+class _Filters:
+    maf: float | None = None
+    hwe: float | None = None
+    missing: float | None = None
+    filters: frozenset[str] | None = None
+    extract: frozenset[str] | None = None
+    index: tuple[int, ...] | None = None
+    sample_numbers: bytes | None = field(default=None, repr=False)
+
+
+class _Shared:
+    """What all views of one opened store share: its files, and the columns read so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.files = StoreFiles(path)
+        self._columns: dict[str, npt.NDArray[Any]] = {}
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return a whole one-per-variant array (or a small one), read once."""
+        if name not in self._columns:
+            column = self.files.array(name)[:]
+            column.flags.writeable = False
+            self._columns[name] = column
+        return self._columns[name]
+
+    @cached_property
+    def sample_ids(self) -> Strings:
+        return _strings(str(name) for name in self.files.array(schema.SAMPLE_ID)[:])
+
+    @cached_property
+    def sample_number(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.sample_ids)}
+
+    @cached_property
+    def contigs(self) -> tuple[str, ...]:
+        return tuple(str(name) for name in self.files.array(schema.CONTIG_ID)[:])
+
+    @cached_property
+    def n_variants(self) -> int:
+        return int(self.files.array(schema.VARIANT_POSITION).shape[0])
+
+
+class StoreView:
+    """Some variants and some samples of a store. Immutable: every method gives a new view and leaves this one.
+
+    Nothing is read until it is asked for, and then by chunk; every chunk is held against the manifest, and damage
+    raises StoreError naming the array, the chunk and its variants.
+    """
+
+    def __init__(
+        self,
+        shared: _Shared,
+        steps: tuple[_Region | _Filters, ...] = (),
+        sample_numbers: Rows | None = None,
+        parent: StoreView | None = None,
+    ) -> None:
+        self._shared = shared
+        self._steps = steps
+        self._sample_numbers = sample_numbers
+        self._parent = parent
+
+    @classmethod
+    def open(cls, path: Path | str | os.PathLike[str]) -> Self:
+        """Open the store at `path`; raise StoreError when it is damaged or not a store."""
+        return cls(_Shared(Path(path)))
+
+    def __repr__(self) -> str:
+        rows = f"{len(self._rows):,}" if "_rows" in self.__dict__ or not self._steps else "some"
+        return f"{type(self).__name__}({self.path.name}: {rows} variants x {self.n_samples:,} samples)"
+
+    @property
+    def path(self) -> Path:
+        """Where the store stands."""
+        return self._shared.files.path
+
+    @property
+    def store_hash(self) -> str:
+        """The hash over every file of the store, as its manifest has it: 64 hexadecimal digits."""
+        return self._shared.files.seal.store_hash
+
+    @property
+    def assembly(self) -> str | None:
+        """The genome build that was recorded when the store was built, or None."""
+        own = self._shared.files.group.attrs.get(schema.ATTRIBUTE_OWN)
+        value = own.get(schema.OWN_ASSEMBLY) if isinstance(own, dict) else None
+        return value if isinstance(value, str) else None
+
+    @property
+    def contigs(self) -> tuple[str, ...]:
+        """All contigs of the store, in header order, also those without a variant."""
+        return self._shared.contigs
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What `blocks` can be asked for."""
+        names = {name for name, _ in self._shared.files.group.arrays()}
+        own = {schema.FIELD_DOSAGE, schema.FIELD_PACKED} if schema.CALL_GENOTYPE in names else set()
+        kept = {name for name in names if name.startswith((schema.VARIANT_PREFIX, schema.CALL_PREFIX))}
+        return tuple(sorted(kept | own))
+
+    @cached_property
+    def sample_ids(self) -> Strings:
+        """str[S], in the order of this view."""
+        everyone = self._shared.sample_ids
+        return everyone if self._sample_numbers is None else everyone[self._sample_numbers]
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples this view has."""
+        return len(self._shared.sample_ids) if self._sample_numbers is None else len(self._sample_numbers)
+
+    @property
+    def n_variants(self) -> int:
+        """How many variants this view has; resolves the filters."""
+        return len(self._rows)
+
+    def region(self, region: str, start: int | None = None, end: int | None = None) -> Self:
+        """Return the variants that overlap a region.
+
+        Either one string, one-based inclusive as samtools has it ("20:1,000-2,000"), or contig, start, end, zero-based
+        half-open. A variant overlaps when any of its reference bases lies inside, as `bcftools view -r` has it.
+        Contig aliases (chr20, 20, NC_000020.10) are resolved. Regions in a row narrow the view.
+
+        Raises
+        ------
+        InputError
+            When the store has no such contig, or the region lies past its end.
+        """
+        if start is None and end is None:
+            contig, first, last = contig_names.parse_region(region, self.contigs, where=str(self.path))
+        else:
+            contig = contig_names.require(region, self.contigs, where=str(self.path))
+            first, last = start or 0, end
+            if first < 0 or (last is not None and last <= first):
+                raise InputError(f"region {region}, {start} to {end}: start is 0 or more, and end is after start")
+        length = self._contig_length(contig)
+        if length is not None and first >= length:
+            raise InputError(
+                f"region {region} starts at base {first + 1:,}, but contig {contig} has {length:,} bases; "
+                "check the genome build"
+            )
+        return self._with(step=_Region(contig, first, last))
+
+    def samples(self, ids: Iterable[str]) -> Self:
+        """Return the view of these samples, in the order given.
+
+        Raises
+        ------
+        InputError
+            When an id is not in the view, or stands there twice.
+        """
+        wanted = [str(name) for name in ids]
+        known = self._shared.sample_number
+        within = None if self._sample_numbers is None else set(self._sample_numbers.tolist())
+        absent = [name for name in wanted if name not in known or (within is not None and known[name] not in within)]
+        if absent:
+            shown = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
+            raise InputError(f"{len(absent)} of {len(wanted)} samples are not in {self.path}: {shown}")
+        seen: set[str] = set()
+        for name in wanted:
+            if name in seen:
+                raise InputError(f"sample {name} is asked for twice; give each sample once")
+            seen.add(name)
+        return self._with(sample_numbers=np.array([known[name] for name in wanted], dtype=np.int64))
+
+    def variants(
+        self,
+        *,
+        maf: float | None = None,
+        hwe: float | None = None,
+        missing: float | None = None,
+        filters: str | Iterable[str] | None = None,
+        extract: Iterable[str] | None = None,
+        index: Iterable[int] | npt.NDArray[np.integer[Any]] | None = None,
+    ) -> Self:
+        """Return the variants that pass every criterion given; applied when first needed, over this view's samples.
+
+        Parameters
+        ----------
+        maf
+            Least frequency of the rarer of "first ALT allele" and "any other"; a variant without a call fails.
+        hwe
+            Least exact Hardy-Weinberg p-value.
+        missing
+            Greatest share of samples without a call.
+        filters
+            Names of FILTERs that a variant may carry; "PASS" keeps those that passed all.
+        extract
+            Variant ids to keep: the ID column, or contig:position:ref:alt.
+        index
+            Rows in the store to keep.
+        """
+        for name, value, limit in (("maf", maf, 0.5), ("hwe", hwe, 1.0), ("missing", missing, 1.0)):
+            if value is not None and not 0 <= value <= limit:
+                raise UsageError(f"{name} must lie between 0 and {limit:g}, not {value}")
+        rows = None
+        if index is not None:
+            numbers = np.asarray(list(index) if not isinstance(index, np.ndarray) else index)
+            if numbers.size and numbers.dtype.kind not in "iu":
+                raise UsageError(f"index must hold whole numbers, not {numbers.dtype}")
+            total = self._shared.n_variants
+            if numbers.size and (numbers.min() < 0 or numbers.max() >= total):
+                raise UsageError(f"index must lie in 0 to {total - 1}, the rows of {self.path}")
+            rows = tuple(int(number) for number in np.unique(numbers.astype(np.int64)))
+        names = None if filters is None else frozenset([filters] if isinstance(filters, str) else filters)
+        if names is not None:
+            self._check_filters(names)
+        step = _Filters(
+            maf=maf,
+            hwe=hwe,
+            missing=missing,
+            filters=names,
+            extract=None if extract is None else frozenset(str(name) for name in extract),
+            index=rows,
+        )
+        return self._with(step=step)
+
+    def sites(self) -> Sites:
+        """Return the variants of this view without genotypes."""
+        return self._sites_of(self._rows)
+
+    def blocks(self, *fields: str) -> Iterator[Block]:
+        """Yield the view in blocks of variants that follow the chunk grid; memory is bounded by one chunk.
+
+        Parameters
+        ----------
+        fields
+            "dosage": int8[V, S], copies of the first ALT allele, -1 where a call is missing or half missing, a haploid
+            call counts twice. "packed": uint8[V, ceil(S/4)], two bits a sample (see kernels.genotypes), only for a
+            view of all samples. Any other name is a VCF Zarr array: "call_genotype" int8[V, S, P] with -1 missing and
+            -2 fill, "call_DP", "variant_AF", …
+
+        Raises
+        ------
+        StoreError
+            When a chunk is damaged or missing, or the store has no such array.
+        UsageError
+            When "packed" is asked of a view of some samples.
+        """
+        wanted = fields or (schema.FIELD_DOSAGE,)
+        if schema.FIELD_PACKED in wanted and self._sample_numbers is not None:
+            raise UsageError("packed genotypes are of all samples of the store; ask this view for dosage")
+        arrays = {name: self._shared.files.array(_ARRAY_OF_FIELD.get(name, name)) for name in wanted}
+        for name, array in arrays.items():
+            if not array.metadata.dimension_names or array.metadata.dimension_names[0] != schema.DIM_VARIANTS:
+                raise UsageError(f"{name} is not an array over variants; blocks are")
+        step = min((array.chunks[0] for array in arrays.values()), default=schema.VARIANTS_PER_CHUNK)
+        readers = {name: _ChunkReader(array, self._sample_numbers) for name, array in arrays.items()}
+        for rows in _rows_by_chunk(self._rows, step):
+            start = int(rows[0]) // step * step
+            read = {}
+            for name, reader in readers.items():
+                part = reader.rows(rows, start, start + step)
+                if name == schema.FIELD_DOSAGE:
+                    part = genotypes.unpack_dosage(part, len(self._shared.sample_ids), self._sample_numbers)
+                read[name] = part
+            yield Block(rows, read)
+
+    def dosage(self) -> npt.NDArray[np.int8]:
+        """Return int8[V, S] of the whole view at once: for small views."""
+        parts = [block[schema.FIELD_DOSAGE] for block in self.blocks(schema.FIELD_DOSAGE)]
+        if not parts:
+            return np.empty((0, self.n_samples), dtype=np.int8)
+        return cast("npt.NDArray[np.int8]", np.concatenate(parts))
+
+    def _with(self, *, step: _Region | _Filters | None = None, sample_numbers: Rows | None = None) -> Self:
+        if sample_numbers is not None:
+            # Filters stated before were over the samples of this view: they stay resolved against it.
+            return type(self)(self._shared, self._steps, sample_numbers, self if self._steps else None)
+        assert step is not None
+        return type(self)(self._shared, (*self._steps, step), self._sample_numbers, self)
+
+    @cached_property
+    def _rows(self) -> Rows:
+        if not self._steps:
+            return np.arange(self._shared.n_variants, dtype=np.int64)
+        parent = self._parent
+        assert parent is not None
+        rows = parent._rows
+        if len(parent._steps) == len(self._steps):
+            return rows
+        step = self._steps[-1]
+        return self._rows_in_region(rows, step) if isinstance(step, _Region) else self._rows_passing(rows, step)
+
+    def _contig_length(self, contig: str) -> int | None:
+        group = self._shared.files.group
+        if schema.CONTIG_LENGTH not in group:
+            return None
+        length = int(self._shared.column(schema.CONTIG_LENGTH)[self.contigs.index(contig)])
+        return length if length > 0 else None
+
+    def _rows_in_region(self, rows: Rows, region: _Region) -> Rows:
+        if not rows.size:
+            return rows
+        number = self.contigs.index(region.contig)
+        position = self._shared.column(schema.VARIANT_POSITION)[rows]
+        keep = self._shared.column(schema.VARIANT_CONTIG)[rows] == number
+        if region.end is not None:
+            keep &= position - 1 < region.end
+        if region.start:
+            length = np.maximum(self._shared.column(schema.VARIANT_LENGTH)[rows], 1)
+            keep &= position.astype(np.int64) - 1 + length > region.start
+        return rows[keep]
+
+    def _check_filters(self, names: frozenset[str]) -> None:
+        known = {str(name) for name in self._shared.column(schema.FILTER_ID)} | {"PASS", "."}
+        unknown = sorted(names - known)
+        if unknown:
+            raise InputError(f"{self.path} declares no FILTER {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+
+    def _rows_passing(self, rows: Rows, step: _Filters) -> Rows:
+        if step.index is not None:
+            rows = rows[np.isin(rows, np.array(step.index, dtype=np.int64), assume_unique=True)]
+        if step.filters is not None and rows.size:
+            allowed = step.filters
+            named = self._filter_names(rows)
+            rows = rows[np.array([set(text.split(";")) <= allowed for text in named], dtype=bool)]
+        if step.extract is not None and rows.size:
+            sites = self._sites_of(rows)
+            wanted = step.extract
+            keep = [
+                name in wanted or f"{contig}:{position}:{ref}:{alt}" in wanted
+                for name, contig, position, ref, alt in zip(
+                    sites.identifier, sites.contig, sites.position, sites.ref, sites.alt, strict=True
+                )
+            ]
+            rows = rows[np.array(keep, dtype=bool)]
+        if (step.maf is None and step.hwe is None and step.missing is None) or not rows.size:
+            return rows
+        counts = self._genotype_counts(rows).astype(np.int64)
+        hom_ref, het, hom_alt, no_call = counts.T
+        called = hom_ref + het + hom_alt
+        keep_rows = np.ones(len(rows), dtype=bool)
+        if step.missing is not None:
+            keep_rows &= no_call <= step.missing * max(self.n_samples, 1)
+        if step.maf is not None:
+            alt_alleles = het + 2 * hom_alt
+            minor = np.minimum(alt_alleles, 2 * called - alt_alleles)
+            # compared as whole numbers times the threshold, so that a frequency equal to it is kept
+            keep_rows &= (called > 0) & (minor >= step.maf * 2 * called)
+        if step.hwe is not None:
+            from genomics_dc.kernels.hwe import exact_p
+
+            keep_rows &= exact_p(hom_ref, het, hom_alt) >= step.hwe
+        return rows[keep_rows]
+
+    def _genotype_counts(self, rows: Rows) -> npt.NDArray[np.int32]:
+        """Return int32[V, 4]: hom_ref, het, hom_alt, missing over this view's samples."""
+        if self._sample_numbers is None:
+            reader = _ChunkReader(self._shared.files.array(schema.VARIANT_COUNTS), None)
+            step = reader.array.chunks[0]
+            parts = []
+            for part in _rows_by_chunk(rows, step):
+                start = int(part[0]) // step * step
+                parts.append(reader.rows(part, start, start + step))
+            return cast("npt.NDArray[np.int32]", np.concatenate(parts))
+        chosen = type(self)(self._shared, (), self._sample_numbers)
+        chosen.__dict__["_rows"] = rows
+        return np.concatenate(
+            [
+                np.stack([np.count_nonzero(block["dosage"] == code, axis=1) for code in (0, 1, 2, -1)], axis=1)
+                for block in chosen.blocks(schema.FIELD_DOSAGE)
+            ]
+        ).astype(np.int32)
+
+    def _filter_names(self, rows: Rows) -> Strings:
+        ids = [str(name) for name in self._shared.column(schema.FILTER_ID)]
+        table = self._shared.column(schema.VARIANT_FILTER)[rows]
+        patterns, which = np.unique(table, axis=0, return_inverse=True)
+        names = [";".join(ids[j] for j in np.flatnonzero(pattern)) or "." for pattern in patterns]
+        return _strings(names[j] for j in which.reshape(-1))
+
+    def _sites_of(self, rows: Rows) -> Sites:
+        shared = self._shared
+        alleles = shared.column(schema.VARIANT_ALLELE)[rows]
+        alleles = alleles.astype(object)
+        n_alleles = np.count_nonzero(alleles != "", axis=1).astype(np.int16)
+        alt = [",".join(row[1:n]) if n > 1 else "." for row, n in zip(alleles, n_alleles, strict=True)]
+        names = np.array(self.contigs, dtype=object)
+        quality = shared.column(schema.VARIANT_QUALITY)[rows].astype(np.float32)
+        return Sites(
+            index=rows,
+            contig=names[shared.column(schema.VARIANT_CONTIG)[rows]] if rows.size else _strings([]),
+            position=shared.column(schema.VARIANT_POSITION)[rows].astype(np.int32),
+            identifier=shared.column(schema.VARIANT_ID)[rows].astype(object),
+            ref=alleles[:, 0],
+            alt=_strings(alt),
+            n_alleles=n_alleles,
+            filters=self._filter_names(rows) if rows.size else _strings([]),
+            quality=quality,
+        )
+
+
+_ARRAY_OF_FIELD: Mapping[str, str] = {
+    schema.FIELD_DOSAGE: schema.PACKED_DOSAGE,
+    schema.FIELD_PACKED: schema.PACKED_DOSAGE,
+}
+
+
+class _ChunkReader:
+    """Reads one array by chunk, keeping the last chunk: arrays of larger chunks are not decoded twice."""
+
+    def __init__(self, array: zarr.Array[Any], sample_numbers: Rows | None) -> None:
+        self.array = array
+        dimensions = array.metadata.dimension_names or ()
+        self._numbers = sample_numbers if len(dimensions) > 1 and dimensions[1] == schema.DIM_SAMPLES else None
+        self._start = self._stop = -1
+        self._held: npt.NDArray[Any] | None = None
+
+    def rows(self, rows: Rows, start: int, stop: int) -> npt.NDArray[Any]:
+        """Return the rows numbered `rows`, which all lie in start..stop."""
+        if not (self._start <= start and stop <= self._stop):
+            step = self.array.chunks[0]
+            self._start = start // step * step
+            self._stop = max(self._start + step, stop)
+            self._held = self._read(slice(self._start, min(self._stop, self.array.shape[0])))
+        assert self._held is not None
+        local = rows - self._start
+        if len(local) == len(self._held):
+            return self._held
+        return cast("npt.NDArray[Any]", self._held[local])
+
+    def _read(self, span: slice) -> npt.NDArray[Any]:
+        if self._numbers is None:
+            return np.asarray(self.array[span])
+        if not self._numbers.size:
+            return np.empty((span.stop - span.start, 0, *self.array.shape[2:]), dtype=self.array.dtype)
+        # Only the sample chunks that hold a wanted sample are read.
+        width = self.array.chunks[1]
+        shape = (span.stop - span.start, len(self._numbers), *self.array.shape[2:])
+        out = np.empty(shape, dtype=self.array.dtype)
+        chunk_of = self._numbers // width
+        for chunk in np.unique(chunk_of):
+            places = np.flatnonzero(chunk_of == chunk)
+            first = int(chunk) * width
+            part = np.asarray(self.array[span, first : first + width])
+            out[:, places] = part[:, self._numbers[places] - first]
+        return out
+
+
+def _rows_by_chunk(rows: Rows, step: int) -> Iterator[Rows]:
+    """Yield the parts of sorted `rows` that lie in one chunk of `step` rows each."""
+    if not rows.size:
+        return
+    cuts = np.flatnonzero(np.diff(rows // step)) + 1
+    yield from np.split(rows, cuts)
+
+
+def _strings(values: Iterable[str]) -> Strings:
+    listed = list(values)
+    array = np.empty(len(listed), dtype=object)
+    array[:] = listed
+    return array

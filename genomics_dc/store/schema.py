@@ -1,0 +1,145 @@
+"""Every name, dimension, type, fill and codec of a store. Nobody else writes these strings.
+
+A store is a VCF Zarr group (specification 0.4 or newer; https://github.com/sgkit-dev/vcf-zarr-spec) in Zarr format 3.
+The standard arrays stand at the root, so that vcztools, bio2zarr, sgkit and xarray open it unchanged. What kernels read
+stands in the group `derived`. `manifest.json` lists every other file with its size and SHA-256.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+FORMAT_VERSION: Final = 1
+"""Version of our own part (attributes, derived group, manifest). A reader refuses a version that it does not know."""
+VCF_ZARR_VERSION: Final = "0.4"
+
+ATTRIBUTE_VCF_ZARR_VERSION: Final = "vcf_zarr_version"
+ATTRIBUTE_SOURCE: Final = "source"
+ATTRIBUTE_META_INFORMATION: Final = "vcf_meta_information"
+ATTRIBUTE_OWN: Final = "genomics_dc"
+ATTRIBUTE_DESCRIPTION: Final = "description"
+OWN_FORMAT_VERSION: Final = "format_version"
+OWN_ASSEMBLY: Final = "assembly"
+OWN_REFERENCE_SHA256: Final = "reference_sha256"
+OWN_HEADER: Final = "vcf_header"
+OWN_N_VARIANTS: Final = "n_variants"
+OWN_N_SAMPLES: Final = "n_samples"
+
+MANIFEST_NAME: Final = "manifest.json"
+METADATA_NAME: Final = "zarr.json"
+
+DIM_VARIANTS: Final = "variants"
+DIM_SAMPLES: Final = "samples"
+DIM_PACKED: Final = "sample_bytes"
+DIM_COUNTS: Final = "genotype_classes"
+
+SAMPLE_ID: Final = "sample_id"
+CONTIG_ID: Final = "contig_id"
+CONTIG_LENGTH: Final = "contig_length"
+FILTER_ID: Final = "filter_id"
+FILTER_DESCRIPTION: Final = "filter_description"
+REGION_INDEX: Final = "region_index"
+VARIANT_CONTIG: Final = "variant_contig"
+VARIANT_POSITION: Final = "variant_position"
+VARIANT_LENGTH: Final = "variant_length"
+VARIANT_ALLELE: Final = "variant_allele"
+VARIANT_ID: Final = "variant_id"
+VARIANT_QUALITY: Final = "variant_quality"
+VARIANT_FILTER: Final = "variant_filter"
+CALL_GENOTYPE: Final = "call_genotype"
+CALL_GENOTYPE_PHASED: Final = "call_genotype_phased"
+CALL_GENOTYPE_MASK: Final = "call_genotype_mask"
+
+DERIVED_GROUP: Final = "derived"
+PACKED_DOSAGE: Final = "derived/packed_dosage"
+VARIANT_COUNTS: Final = "derived/variant_counts"
+
+FIELD_DOSAGE: Final = "dosage"
+FIELD_PACKED: Final = "packed"
+
+VARIANT_PREFIX: Final = "variant_"
+CALL_PREFIX: Final = "call_"
+
+VARIANTS_PER_CHUNK: Final = 1_000
+SAMPLES_PER_CHUNK: Final = 10_000
+VARIANTS_PER_PACKED_CHUNK: Final = 4_000
+
+ALLELE_MISSING: Final = -1
+ALLELE_FILL: Final = -2
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """An array of ours: its path in the store, its dimensions, and what it holds."""
+
+    path: str
+    dtype: str
+    dimensions: tuple[str, ...]
+    description: str
+
+
+DERIVED_ARRAYS: Final = (
+    ArraySpec(
+        PACKED_DOSAGE,
+        "uint8",
+        (DIM_VARIANTS, DIM_PACKED),
+        "Copies of the first ALT allele, two bits a sample, little end first: 0, 1, 2; 3 is missing",
+    ),
+    ArraySpec(
+        VARIANT_COUNTS,
+        "int32",
+        (DIM_VARIANTS, DIM_COUNTS),
+        "Samples with 0, 1, 2 copies of the first ALT allele, and with no call",
+    ),
+)
+
+
+def fill_value(name: str, dtype: np.dtype[Any]) -> Any:
+    """Return what a chunk that is not there reads as: missing, never a value and never the reference allele."""
+    if name == PACKED_DOSAGE:
+        return 0xFF  # four missing genotypes
+    if dtype.kind == "b":
+        return name == CALL_GENOTYPE_MASK
+    if dtype.kind in "i":
+        return -1
+    if dtype.kind == "u":
+        return 0
+    if dtype.kind == "f":
+        return np.array(0x7F800001, dtype=np.uint32).view(np.float32)[()] if dtype.itemsize == 4 else np.nan
+    return ""
+
+
+def codecs(dtype: np.dtype[Any]) -> list[Any]:
+    """Return the bytes-to-bytes codecs of a chunk: compression, then CRC32C as the last, over what stands on disk.
+
+    Numbers go through Blosc (bit-shuffled zstd), strings through plain zstd.
+    """
+    from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
+    from zarr.codecs.blosc import BloscShuffle
+
+    if dtype.kind in "biuf":
+        compression: Any = BloscCodec(
+            typesize=dtype.itemsize, cname="zstd", clevel=5, shuffle=BloscShuffle.bitshuffle, blocksize=0
+        )
+    else:
+        compression = ZstdCodec(level=5, checksum=False)
+    return [compression, Crc32cCodec()]
+
+
+def chunk_shape(name: str, shape: tuple[int, ...], dimensions: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the chunk shape of an array: by variant, then by sample, other dimensions whole."""
+    if not dimensions:
+        return tuple(max(size, 1) for size in shape)
+    sizes = []
+    for size, dimension in zip(shape, dimensions, strict=True):
+        if dimension == DIM_VARIANTS:
+            limit = VARIANTS_PER_PACKED_CHUNK if name in (PACKED_DOSAGE, VARIANT_COUNTS) else VARIANTS_PER_CHUNK
+        elif dimension == DIM_SAMPLES:
+            limit = SAMPLES_PER_CHUNK
+        else:
+            limit = size
+        sizes.append(max(1, min(size, limit)))
+    return tuple(sizes)
