@@ -1,0 +1,349 @@
+"""How often each genotype and allele occurs, by variant and by sample; missing is never counted as reference.
+
+Letters: V variants, S samples, P ploidy, A alleles. A dosage is the copies of the ALT allele: 0, 1, 2, or -1 for
+missing; a haploid call stands as 0 or 2, as in PLINK. All sums are of integers, so any split of the work gives the same
+bytes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from genomics_dc.kernels._jit import jit
+
+HOM_REF, HET, HOM_ALT, MISSING = range(4)
+"""Columns of `genotype_counts`."""
+
+TRANSITION, TRANSVERSION, INSERTION, DELETION, OTHER = range(5)
+"""What an ALT allele is. OTHER: symbolic alleles, `*`, and substitutions of more than one base."""
+
+SAMPLE_COLUMNS = (
+    "hom_ref",
+    "het",
+    "hom_alt",
+    "missing",
+    "transitions",
+    "transversions",
+    "insertions",
+    "deletions",
+    "other_alts",
+    "singletons",
+)
+"""Columns of `sample_counts` and `sample_counts_any`."""
+
+_FIRST_CLASS_COLUMN = 4
+_SINGLETON_COLUMN = 9
+
+
+def _genotype_counts(dosage: npt.NDArray[np.int8], counts: npt.NDArray[np.int32]) -> None:
+    for v in range(dosage.shape[0]):
+        zero = 0
+        one = 0
+        two = 0
+        for s in range(dosage.shape[1]):
+            d = dosage[v, s]
+            zero += d == 0
+            one += d == 1
+            two += d == 2
+        counts[v, 0] = zero
+        counts[v, 1] = one
+        counts[v, 2] = two
+        counts[v, 3] = dosage.shape[1] - zero - one - two
+
+
+def _allele_counts(genotype: npt.NDArray[np.int8], counts: npt.NDArray[np.int32]) -> int:
+    """Fill `counts`; return how many alleles had a number beyond its columns."""
+    beyond = 0
+    for v in range(genotype.shape[0]):
+        for s in range(genotype.shape[1]):
+            for p in range(genotype.shape[2]):
+                allele = genotype[v, s, p]
+                if allele >= counts.shape[1]:
+                    beyond += 1
+                elif allele >= 0:
+                    counts[v, allele] += 1
+    return beyond
+
+
+def _sample_histogram(
+    dosage: npt.NDArray[np.int8],
+    variant_class: npt.NDArray[np.int8],
+    histogram: npt.NDArray[np.int64],
+    singletons: npt.NDArray[np.int64],
+) -> None:
+    """Add to `histogram` [class, dosage & 3, S] and `singletons` [S]; code 3 is missing (-1 & 3)."""
+    for v in range(dosage.shape[0]):
+        rows = histogram[variant_class[v]]
+        carriers = 0
+        carrier = 0
+        for s in range(dosage.shape[1]):
+            code = dosage[v, s] & 3
+            rows[code, s] += 1
+            if code == 1 or code == 2:
+                carriers += 1
+                carrier = s
+        if carriers == 1:
+            singletons[carrier] += 1
+
+
+def _sample_counts_any(
+    genotype: npt.NDArray[np.int8], allele_class: npt.NDArray[np.int8], counts: npt.NDArray[np.int64]
+) -> None:
+    """Add to `counts` [S, column] from whole genotypes with any number of alleles and any ploidy."""
+    n_variants, n_samples, ploidy = genotype.shape
+    n_alleles = allele_class.shape[1]
+    carriers = np.zeros(n_alleles, dtype=np.int64)
+    carrier = np.zeros(n_alleles, dtype=np.int64)
+    for v in range(n_variants):
+        carriers[:] = 0
+        for s in range(n_samples):
+            first = -1
+            called = 0
+            missing = False
+            mixed = False
+            for p in range(ploidy):
+                allele = genotype[v, s, p]
+                if allele == -2:
+                    continue
+                if allele < 0:
+                    missing = True
+                    continue
+                called += 1
+                if first < 0:
+                    first = allele
+                elif allele != first:
+                    mixed = True
+            if missing or called == 0:
+                counts[s, 3] += 1
+                continue
+            if mixed:
+                counts[s, 1] += 1
+            elif first == 0:
+                counts[s, 0] += 1
+            else:
+                counts[s, 2] += 1
+            for p in range(ploidy):
+                allele = genotype[v, s, p]
+                if allele <= 0:
+                    continue
+                seen = False
+                for q in range(p):
+                    if genotype[v, s, q] == allele:
+                        seen = True
+                if not seen:  # a homozygote carries its allele once, as PLINK counts
+                    counts[s, 4 + allele_class[v, allele]] += 1
+                    carriers[allele] += 1
+                    carrier[allele] = s
+        for allele in range(1, n_alleles):
+            if carriers[allele] == 1:
+                counts[carrier[allele], 9] += 1
+
+
+def _weight_where_missing(
+    dosage: npt.NDArray[np.int8], weight: npt.NDArray[np.int64], total: npt.NDArray[np.int64]
+) -> None:
+    for v in range(dosage.shape[0]):
+        for s in range(dosage.shape[1]):
+            if dosage[v, s] < 0:
+                total[s] += weight[v]
+
+
+def _nonreference_dosage(genotype: npt.NDArray[np.int8], dosage: npt.NDArray[np.int8]) -> None:
+    n_variants, n_samples, ploidy = genotype.shape
+    for v in range(n_variants):
+        for s in range(n_samples):
+            called = 0
+            copies = 0
+            missing = False
+            for p in range(ploidy):
+                allele = genotype[v, s, p]
+                if allele == -2:
+                    continue
+                if allele < 0:
+                    missing = True
+                    continue
+                called += 1
+                copies += allele > 0
+            if missing or called == 0 or called > 2:
+                dosage[v, s] = -1
+            elif called == 1:
+                dosage[v, s] = 2 * copies
+            else:
+                dosage[v, s] = copies
+
+
+_genotype_counts_jit = jit(_genotype_counts)
+_allele_counts_jit = jit(_allele_counts)
+_sample_histogram_jit = jit(_sample_histogram)
+_sample_counts_any_jit = jit(_sample_counts_any)
+_weight_where_missing_jit = jit(_weight_where_missing)
+_nonreference_dosage_jit = jit(_nonreference_dosage)
+
+
+def genotype_counts(dosage: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
+    """Return how many samples have each genotype, by variant.
+
+    Parameters
+    ----------
+    dosage
+        int8[V, S]; anything but 0, 1, 2 is missing.
+
+    Returns
+    -------
+    int32[V, 4]: hom_ref, het, hom_alt, missing; each row sums to S.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> genotype_counts(np.array([[0, 1, 1, -1]], dtype=np.int8))
+    array([[1, 2, 0, 1]], dtype=int32)
+    """
+    dosage = _dosages(dosage)
+    counts = np.empty((dosage.shape[0], 4), dtype=np.int32)
+    _genotype_counts_jit(dosage, counts)
+    return counts
+
+
+def allele_counts(genotype: npt.NDArray[np.int8], n_alleles: int) -> npt.NDArray[np.int32]:
+    """Return how often each allele was called, by variant. An allele of a half-call (0/.) counts, as in bcftools' AC.
+
+    Parameters
+    ----------
+    genotype
+        int8[V, S, P] allele numbers of any ploidy; -1 missing, -2 no such chromosome copy.
+    n_alleles
+        A, with the reference; the largest over the variants.
+
+    Returns
+    -------
+    int32[V, A]; the row sum is AN.
+
+    Raises
+    ------
+    ValueError
+        When an allele number is A or larger.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> allele_counts(np.array([[[0, 2], [1, -1], [1, -2]]], dtype=np.int8), 3)
+    array([[1, 2, 1]], dtype=int32)
+    """
+    genotype = _genotypes(genotype)
+    counts = np.zeros((genotype.shape[0], n_alleles), dtype=np.int32)
+    beyond = _allele_counts_jit(genotype, counts)
+    if beyond:
+        raise ValueError(f"allele numbers must be below {n_alleles}; {beyond} are not")
+    return counts
+
+
+def sample_counts(dosage: npt.NDArray[np.int8], variant_class: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+    """Return what each sample carries, over variants with one ALT allele.
+
+    Parameters
+    ----------
+    dosage
+        int8[V, S], all samples of the cohort, so that a singleton can be known.
+    variant_class
+        int8[V]: TRANSITION, TRANSVERSION, INSERTION, DELETION or OTHER.
+
+    Returns
+    -------
+    int64[S, 10], columns `SAMPLE_COLUMNS`; the counts of other blocks of variants may be added to it. hom_ref, het,
+    hom_alt and missing count genotypes. transitions, transversions, insertions, deletions and other_alts count ALT
+    alleles that the sample carries, a homozygous one once. singletons counts ALT alleles that no other sample carries,
+    in one copy or two. These are HOM_REF_CT, HET_CT, HOM_ALT_CT, MISSING_CT, DIPLOID_TRANSITION_CT,
+    DIPLOID_TRANSVERSION_CT and DIPLOID_SINGLETON_CT of `plink2 --sample-counts`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> counts = sample_counts(np.array([[0, 1, 0]], dtype=np.int8), np.array([TRANSITION], dtype=np.int8))
+    >>> dict(zip(SAMPLE_COLUMNS, counts[1].tolist()))["singletons"]
+    1
+    """
+    dosage = _dosages(dosage)
+    classes = _classes(variant_class, (dosage.shape[0],))
+    n_samples = dosage.shape[1]
+    histogram = np.zeros((OTHER + 1, 4, n_samples), dtype=np.int64)
+    counts = np.zeros((n_samples, len(SAMPLE_COLUMNS)), dtype=np.int64)
+    singletons = np.zeros(n_samples, dtype=np.int64)
+    _sample_histogram_jit(dosage, classes, histogram, singletons)
+    counts[:, :4] = histogram.sum(axis=0).T
+    counts[:, _FIRST_CLASS_COLUMN:_SINGLETON_COLUMN] = (histogram[:, 1] + histogram[:, 2]).T
+    counts[:, _SINGLETON_COLUMN] = singletons
+    return counts
+
+
+def sample_counts_any(genotype: npt.NDArray[np.int8], allele_class: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+    """Return what each sample carries, over variants with any number of alleles, and for any ploidy.
+
+    Parameters
+    ----------
+    genotype
+        int8[V, S, P]; -1 missing, -2 no such chromosome copy. A half-call is a missing genotype.
+    allele_class
+        int8[V, A]; what each ALT allele is. Column 0, the reference, is not read.
+
+    Returns
+    -------
+    int64[S, 10] as `sample_counts`. A genotype of two different ALT alleles is het, and each of them counts in its
+    class; two of one class count twice. singletons is by allele: PLINK 2 counts a site once, and only when a single
+    sample differs from the reference there. The two are equal where there is one ALT allele.
+    """
+    genotype = _genotypes(genotype)
+    if allele_class.ndim != 2 or allele_class.shape[0] != genotype.shape[0]:
+        raise ValueError(f"allele_class must have shape ({genotype.shape[0]}, A), not {allele_class.shape}")
+    classes = _classes(allele_class, allele_class.shape)
+    if genotype.size and genotype.max() >= classes.shape[1]:
+        raise ValueError(f"allele numbers must be below {classes.shape[1]}; the largest is {genotype.max()}")
+    counts = np.zeros((genotype.shape[1], len(SAMPLE_COLUMNS)), dtype=np.int64)
+    _sample_counts_any_jit(genotype, classes, counts)
+    return counts
+
+
+def weight_where_missing(dosage: npt.NDArray[np.int8], weight: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return int64[S]: the sum of `weight` int64[V] over the variants where a sample's `dosage` int8[V, S] is missing.
+
+    Weights are whole numbers (fixed point), because a sum of floats would depend on how the variants were split.
+    """
+    dosage = _dosages(dosage)
+    if weight.shape != (dosage.shape[0],) or weight.dtype != np.int64:
+        raise ValueError(f"weight must be int64 of shape ({dosage.shape[0]},), not {weight.dtype} {weight.shape}")
+    total = np.zeros(dosage.shape[1], dtype=np.int64)
+    _weight_where_missing_jit(dosage, np.ascontiguousarray(weight), total)
+    return total
+
+
+def nonreference_dosage(genotype: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Return int8[V, S]: copies of any ALT allele, so that 1/2 is 2; the reference against the rest.
+
+    From int8[V, S, P]; a haploid call is 0 or 2; a half-call, no call, or more than two alleles is -1.
+    """
+    genotype = _genotypes(genotype)
+    dosage = np.empty(genotype.shape[:2], dtype=np.int8)
+    _nonreference_dosage_jit(genotype, dosage)
+    return dosage
+
+
+def _dosages(dosage: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    if dosage.dtype != np.int8 or dosage.ndim != 2:
+        raise ValueError(f"dosage must be int8 with two dimensions (V, S), not {dosage.dtype} with {dosage.ndim}")
+    return np.ascontiguousarray(dosage)
+
+
+def _genotypes(genotype: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    if genotype.dtype != np.int8 or genotype.ndim != 3:
+        raise ValueError(
+            f"genotype must be int8 with three dimensions (V, S, P), not {genotype.dtype} with {genotype.ndim}"
+        )
+    return np.ascontiguousarray(genotype)
+
+
+def _classes(classes: npt.NDArray[np.int8], shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
+    if classes.dtype != np.int8 or classes.shape != shape:
+        raise ValueError(f"classes must be int8 of shape {shape}, not {classes.dtype} {classes.shape}")
+    if classes.size and (classes.min() < 0 or classes.max() > OTHER):
+        raise ValueError(f"classes must lie in 0..{OTHER}")
+    return np.ascontiguousarray(classes)
