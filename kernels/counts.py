@@ -7,10 +7,14 @@ bytes.
 
 from __future__ import annotations
 
+from typing import TypeAlias, cast
+
 import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
+
+Genotypes: TypeAlias = npt.NDArray[np.int8] | npt.NDArray[np.int16] | npt.NDArray[np.int32]
 
 HOM_REF, HET, HOM_ALT, MISSING = range(4)
 """Columns of `genotype_counts`."""
@@ -52,7 +56,7 @@ def _genotype_counts(dosage: npt.NDArray[np.int8], counts: npt.NDArray[np.int32]
         counts[v, 3] = dosage.shape[1] - zero - one - two
 
 
-def _allele_counts(genotype: npt.NDArray[np.int8], counts: npt.NDArray[np.int32]) -> int:
+def _allele_counts(genotype: Genotypes, counts: npt.NDArray[np.int32]) -> int:
     """Fill `counts`; return how many alleles had a number beyond its columns."""
     beyond = 0
     for v in range(genotype.shape[0]):
@@ -87,9 +91,7 @@ def _sample_histogram(
             singletons[carrier] += 1
 
 
-def _sample_counts_any(
-    genotype: npt.NDArray[np.int8], allele_class: npt.NDArray[np.int8], counts: npt.NDArray[np.int64]
-) -> None:
+def _sample_counts_any(genotype: Genotypes, allele_class: npt.NDArray[np.int8], counts: npt.NDArray[np.int64]) -> None:
     """Add to `counts` [S, column] from whole genotypes with any number of alleles and any ploidy."""
     n_variants, n_samples, ploidy = genotype.shape
     n_alleles = allele_class.shape[1]
@@ -149,7 +151,7 @@ def _weight_where_missing(
                 total[s] += weight[v]
 
 
-def _nonreference_dosage(genotype: npt.NDArray[np.int8], dosage: npt.NDArray[np.int8]) -> None:
+def _nonreference_dosage(genotype: Genotypes, dosage: npt.NDArray[np.int8]) -> None:
     n_variants, n_samples, ploidy = genotype.shape
     for v in range(n_variants):
         for s in range(n_samples):
@@ -205,13 +207,13 @@ def genotype_counts(dosage: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
     return counts
 
 
-def allele_counts(genotype: npt.NDArray[np.int8], n_alleles: int) -> npt.NDArray[np.int32]:
+def allele_counts(genotype: Genotypes, n_alleles: int) -> npt.NDArray[np.int32]:
     """Return how often each allele was called, by variant. An allele of a half-call (0/.) counts, as in bcftools' AC.
 
     Parameters
     ----------
     genotype
-        int8[V, S, P] allele numbers of any ploidy; -1 missing, -2 no such chromosome copy.
+        int8, int16 or int32 [V, S, P] allele numbers of any ploidy; -1 missing, -2 no such chromosome copy.
     n_alleles
         A, with the reference; the largest over the variants.
 
@@ -276,13 +278,13 @@ def sample_counts(dosage: npt.NDArray[np.int8], variant_class: npt.NDArray[np.in
     return counts
 
 
-def sample_counts_any(genotype: npt.NDArray[np.int8], allele_class: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+def sample_counts_any(genotype: Genotypes, allele_class: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
     """Return what each sample carries, over variants with any number of alleles, and for any ploidy.
 
     Parameters
     ----------
     genotype
-        int8[V, S, P]; -1 missing, -2 no such chromosome copy. A half-call is a missing genotype.
+        int8, int16 or int32 [V, S, P]; -1 missing, -2 no such chromosome copy. A half-call is a missing genotype.
     allele_class
         int8[V, A]; what each ALT allele is. Column 0, the reference, is not read.
 
@@ -316,10 +318,10 @@ def weight_where_missing(dosage: npt.NDArray[np.int8], weight: npt.NDArray[np.in
     return total
 
 
-def nonreference_dosage(genotype: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+def nonreference_dosage(genotype: Genotypes) -> npt.NDArray[np.int8]:
     """Return int8[V, S]: copies of any ALT allele, so that 1/2 is 2; the reference against the rest.
 
-    From int8[V, S, P]; a haploid call is 0 or 2; a half-call, no call, or more than two alleles is -1.
+    From allele numbers [V, S, P]; a haploid call is 0 or 2; a half-call, no call, or more than two alleles is -1.
     """
     genotype = _genotypes(genotype)
     dosage = np.empty(genotype.shape[:2], dtype=np.int8)
@@ -333,12 +335,13 @@ def _dosages(dosage: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     return np.ascontiguousarray(dosage)
 
 
-def _genotypes(genotype: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    if genotype.dtype != np.int8 or genotype.ndim != 3:
+def _genotypes(genotype: Genotypes) -> Genotypes:
+    if genotype.dtype not in (np.int8, np.int16, np.int32) or genotype.ndim != 3:
         raise ValueError(
-            f"genotype must be int8 with three dimensions (V, S, P), not {genotype.dtype} with {genotype.ndim}"
+            "genotype must be int8, int16 or int32 with three dimensions (V, S, P), "
+            f"not {genotype.dtype} with {genotype.ndim}"
         )
-    return np.ascontiguousarray(genotype)
+    return cast(Genotypes, np.ascontiguousarray(genotype))
 
 
 def _classes(classes: npt.NDArray[np.int8], shape: tuple[int, ...]) -> npt.NDArray[np.int8]:

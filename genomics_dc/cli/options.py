@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from genomics_dc.errors import InputError
+
+if TYPE_CHECKING:
+    from genomics_dc.analyses.view import View
 
 StoreArgument = Annotated[Path, typer.Argument(help="A VCF Zarr store (NAME.vcz).", metavar="C.vcz")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
@@ -26,3 +31,42 @@ HweOption = Annotated[
 MissingOption = Annotated[
     float | None, typer.Option("--missing", min=0, max=1, help="Keep missing-genotype rate at or below this.")
 ]
+
+
+def selected_view(
+    store: Path,
+    *,
+    region: str | None = None,
+    keep: Path | None = None,
+    extract: Path | None = None,
+    maf: float | None = None,
+    hwe: float | None = None,
+    missing: float | None = None,
+) -> View:
+    """Open a store and narrow it as the options above say; variant filters are computed over the samples kept."""
+    from genomics_dc.analyses.view import open_store
+
+    view = open_store(store)
+    if region is not None:
+        view = view.region(region)
+    if keep is not None:
+        view = view.samples(_ids_of(keep))
+    if extract is not None:
+        view = view.variants(extract=_ids_of(extract))
+    if maf is not None or hwe is not None or missing is not None:
+        view = view.variants(maf=maf, hwe=hwe, missing=missing)
+    return view
+
+
+def _ids_of(path: Path) -> list[str]:
+    """Return the first word of each line; blank lines and lines that begin with # (a PLINK header) are skipped."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; give a text file with one id a line") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text; give a text file with one id a line") from error
+    ids = [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+    if not ids:
+        raise InputError(f"{path} holds no id; give a text file with one id a line")
+    return ids
