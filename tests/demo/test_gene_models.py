@@ -18,13 +18,8 @@ CLINVAR = ROOT / "genomics_dc" / "demo" / "data" / "clinvar-2016-09.chr20.vcf"
 STOPS = {"TAA", "TAG", "TGA"}
 # Residues without the stop: the coding length that MANE gives on GRCh38; for PANK2 the length of NP_705902.
 LENGTHS = {"PANK2": 570, "ITPA": 194, "SLC4A11": 875, "AVP": 164, "IDH3B": 385, "VPS16": 839, "SNRPB": 231, "TGM6": 706}
-THREE_LETTERS = dict(
-    zip(
-        "Ala Arg Asn Asp Cys Gln Glu Gly His Ile Leu Lys Met Phe Pro Ser Thr Trp Tyr Val".split(),
-        "ARNDCQEGHILKMFPSTWYV",
-        strict=True,
-    )
-)
+AMINO_ACIDS = "AAla RArg NAsn DAsp CCys QGln EGlu GGly HHis IIle LLeu KLys MMet FPhe PPro SSer TThr WTrp YTyr VVal"
+THREE_LETTERS = {word[1:]: word[0] for word in AMINO_ACIDS.split()}
 
 
 class Chromosome20:
