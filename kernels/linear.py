@@ -308,7 +308,7 @@ def fit(
     >>> y = np.array([[1.0], [2.0], [2.5], [4.0], [4.5]])
     >>> fitted = fit(np.array([[0, 1, 1, 2, 2]], dtype=np.int8), design(y, np.empty((5, 0))))
     >>> round(float(fitted.beta[0, 0]), 6)
-    1.607143
+    1.678571
     """
     calls, columns = checked_dosage(dosage, prepared.n_samples, samples)
     n_variants, n_traits = calls.shape[0], prepared.residuals.shape[1]

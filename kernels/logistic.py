@@ -399,7 +399,7 @@ def fit(
     >>> prepared = design(np.array([0, 0, 0, 1, 1, 1.0]), np.empty((6, 0)))
     >>> fitted = fit(np.array([[0, 0, 1, 0, 1, 2], [0, 0, 0, 1, 1, 2]], dtype=np.int8), prepared)
     >>> fitted.status.tolist(), fitted.beta.round(4).tolist()
-    ([0, 1], [1.5378, 2.0])
+    ([0, 1], [1.4094, 3.306])
     """
     calls, columns = checked_dosage(dosage, prepared.n_samples, samples)
     n_variants = calls.shape[0]

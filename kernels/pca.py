@@ -266,7 +266,7 @@ def pca(dosage: npt.NDArray[np.int8], k: int, *, seed: int = 1, tolerance: float
     >>> import numpy as np
     >>> groups = np.array([[0, 0, 0, 2, 2, 2], [0, 1, 0, 2, 1, 2]], dtype=np.int8)
     >>> pca(groups, 1).vectors[:, 0].round(2).tolist()
-    [0.44, 0.33, 0.44, -0.44, -0.33, -0.44]
+    [0.46, 0.26, 0.46, -0.46, -0.26, -0.46]
     """
     calls = _checked(dosage)
     n_samples = calls.shape[1]

@@ -98,7 +98,7 @@ def _orthonormalise(columns: npt.NDArray[np.float64], first: int, reference: int
         for s in range(width):
             length += row[s] * row[s]
         length = math.sqrt(length)
-        if not length > share_min * spread or length == 0.0:
+        if spread == 0.0 or not length > share_min * spread:
             return j
         for s in range(width):
             row[s] /= length
