@@ -355,6 +355,23 @@ class StoreView:
                 read[name] = part
             yield Block(rows, read)
 
+    def zarr_group(self) -> zarr.Group:
+        """Return the VCF Zarr group of the whole store, read-only and checked, for vcztools, sgkit or xarray."""
+        return self._shared.files.group
+
+    def vcf_header(self) -> str:
+        """Return the header text of the VCF that the store was built from."""
+        own = self._shared.files.group.attrs.get(schema.ATTRIBUTE_OWN)
+        return str(own.get(schema.OWN_HEADER, "")) if isinstance(own, dict) else ""
+
+    def sample_numbers(self) -> Rows | None:
+        """Return the columns in the store of this view's samples, int64[S], or None when it has all in store order."""
+        return self._sample_numbers
+
+    def sites_index(self) -> Rows:
+        """Return the rows in the store of this view's variants, int64[V], without reading the sites."""
+        return self._rows
+
     def dosage(self) -> npt.NDArray[np.int8]:
         """Return int8[V, S] of the whole view at once: for small views."""
         parts = [block[schema.FIELD_DOSAGE] for block in self.blocks(schema.FIELD_DOSAGE)]
