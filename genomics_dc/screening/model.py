@@ -10,7 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Zygosity = Literal["heterozygous", "homozygous", "hemizygous"]
+Zygosity = Literal["heterozygous", "homozygous", "hemizygous", "unknown"]
+"""Unknown: one allele is the variant and the reads do not show the other (a half call, such as "./1")."""
+Phase = Literal["trans", "cis", "unknown"]
 InheritanceMode = Literal["autosomal_recessive", "autosomal_dominant", "x_linked", "mitochondrial"]
 Segregation = Literal["de_novo", "homozygous_recessive", "compound_heterozygous", "inherited", "unknown"]
 Significance = Literal["pathogenic", "likely_pathogenic", "uncertain_significance", "likely_benign", "benign"]
@@ -74,7 +76,11 @@ class ParentCall(FrozenModel):
 
 
 class CarriedVariant(FrozenModel):
-    """A variant that the sample carries in a panel gene."""
+    """A variant that the sample carries in a panel gene.
+
+    The cohort counts are of every sample in the store, this one and its relatives included. `partner` is the key of the
+    other candidate variant in the same recessive gene, `phase` how the two lie: in trans, in cis, or not known.
+    """
 
     contig: str
     position: int
@@ -96,6 +102,7 @@ class CarriedVariant(FrozenModel):
     known: tuple[KnownRecord, ...] = ()
     segregation: Segregation
     partner: str | None = None
+    phase: Phase | None = None
     parents: tuple[ParentCall, ...] = ()
     classification: Classification
 
@@ -137,7 +144,11 @@ class IdentityCheck(FrozenModel):
 
 
 class Findings(FrozenModel):
-    """Everything screening has to say about one sample and one panel."""
+    """Everything screening has to say about one sample and one panel.
+
+    `not_listed` counts, by reason, the variants that the sample carries in the panel genes and that are not in
+    `variants`; `variants` of known or possible importance are always listed.
+    """
 
     sample_id: str
     assembly: str
@@ -147,6 +158,7 @@ class Findings(FrozenModel):
     variants: tuple[CarriedVariant, ...]
     coverage: tuple[GeneCoverage, ...]
     identity: tuple[IdentityCheck, ...]
+    not_listed: dict[str, int] = {}
     thresholds: dict[str, float]
     versions: dict[str, str]
     checksums: dict[str, str]
