@@ -1,0 +1,1 @@
+"""Questions to a cohort: blocks of genotypes to kernels to results."""
