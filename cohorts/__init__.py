@@ -1,0 +1,1 @@
+"""The registry: people, identifiers, samples, phenotypes, consent, access and audit."""

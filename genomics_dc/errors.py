@@ -57,3 +57,7 @@ class RefusedError(GenomicsError, PermissionError):
 
 class MissingExtraError(GenomicsError, ImportError):
     """An optional dependency is needed; the message names the extra to install."""
+
+
+class RegistryError(GenomicsError, RuntimeError):
+    """The registry cannot be reached, is not a registry, needs a migration, or its keys do not open it."""
