@@ -1,7 +1,7 @@
 """A family made of real haplotypes, with a recessive disease allele that was put there, and simulated reads of it.
 
 The parents are two unrelated people of the 1000 Genomes Project; the child has the first haplotype of each, whole: no
-recombination, as in about 97 of 100 meioses (the windows span 3.0 cM of the genetic map that comes with the haplotypes).
+recombination, as in about 97 of 100 meioses (the windows span 3.0 cM of the genetic map that the haplotypes come with).
 What is planted is known, so what the calls find can be judged.
 """
 
