@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 from genomics_dc.errors import InputError, RefusedError
@@ -32,7 +32,9 @@ HeadlineKind = Literal[
     "nothing_reportable",
     "nothing_assessed",
 ]
-GeneFit = Literal["fits", "phase_unknown", "partner_uncertain", "x_linked", "inheritance_unknown", "single"]
+GeneFit = Literal[
+    "fits", "phase_unknown", "zygosity_unknown", "partner_uncertain", "x_linked", "inheritance_unknown", "single"
+]
 IdentityState = Literal["checked", "not_checked", "accepted"]
 
 
@@ -75,7 +77,7 @@ class Headline(FrozenModel):
 class ReportModel(FrozenModel):
     """A report about one sample and one panel, the same for every language and format.
 
-    `variants` are split by class; within a class they keep the order of the findings. `signed` is always False here:
+    Variants are split by class; within a class they keep the order of the findings. `signed` is always False here:
     this version of the software cannot release a report.
     """
 
@@ -96,6 +98,7 @@ class ReportModel(FrozenModel):
     reported: tuple[CarriedVariant, ...]
     uncertain: tuple[CarriedVariant, ...]
     benign: tuple[CarriedVariant, ...]
+    not_listed: dict[str, int]
     genes: tuple[GeneRow, ...]
     identity: tuple[IdentityCheck, ...]
     thresholds: dict[str, float]
@@ -108,14 +111,7 @@ class ReportModel(FrozenModel):
     __str__ = __repr__
 
 
-def build(
-    findings: Findings,
-    subject: Subject,
-    *,
-    centre: str | None = None,
-    panel_title: Mapping[str, str] | None = None,
-    conditions: Mapping[str, Mapping[str, str]] | None = None,
-) -> ReportModel:
+def build(findings: Findings, subject: Subject, *, centre: str | None = None) -> ReportModel:
     """Return the report that the findings justify, in no language yet.
 
     Parameters
@@ -126,10 +122,6 @@ def build(
         Whom the report is about; `subject.sample_id` must be the sample of the findings.
     centre
         Name of the centre as the page header prints it.
-    panel_title
-        Language tag to title of the panel; without it the page prints the panel's name.
-    conditions
-        Gene symbol to language tag to name of the condition; without it the page prints what the findings carry.
 
     Raises
     ------
@@ -149,7 +141,7 @@ def build(
             f"the findings are of sample {findings.sample_id}, the person given has sample {subject.sample_id}; "
             "give the person whose sample was screened"
         )
-    genes = _gene_rows(findings, conditions or {})
+    genes = _gene_rows(findings)
     reported = _of_class(findings.variants, _REPORTED)
     uncertain = _of_class(findings.variants, ("uncertain_significance",))
     results = _gene_results(reported, uncertain, genes)
@@ -162,7 +154,7 @@ def build(
         sample_id=findings.sample_id,
         assembly=findings.assembly,
         panel=findings.panel,
-        panel_title=dict(panel_title or {}),
+        panel_title=findings.panel_title,
         panel_version=findings.panel_version,
         panel_source=findings.panel_source,
         headline=_headline(reported, uncertain, results, genes, findings.identity),
@@ -170,6 +162,7 @@ def build(
         reported=reported,
         uncertain=uncertain,
         benign=_of_class(findings.variants, ("likely_benign", "benign")),
+        not_listed=findings.not_listed,
         genes=genes,
         identity=findings.identity,
         thresholds=findings.thresholds,
@@ -180,10 +173,12 @@ def build(
 
 
 def _of_class(variants: Iterable[CarriedVariant], classes: tuple[str, ...]) -> tuple[CarriedVariant, ...]:
-    return tuple(variant for variant in variants if variant.classification.significance in classes)
+    """Return the variants of some classes: in the order of the classes, then of the findings."""
+    chosen = [variant for variant in variants if variant.classification.significance in classes]
+    return tuple(sorted(chosen, key=lambda variant: classes.index(variant.classification.significance)))
 
 
-def _gene_rows(findings: Findings, conditions: Mapping[str, Mapping[str, str]]) -> tuple[GeneRow, ...]:
+def _gene_rows(findings: Findings) -> tuple[GeneRow, ...]:
     """Return a row for each gene covered, and one without figures for each gene that only has variants."""
     rows = []
     for gene in findings.coverage:
@@ -194,7 +189,7 @@ def _gene_rows(findings: Findings, conditions: Mapping[str, Mapping[str, str]]) 
                 transcript=gene.transcript,
                 inheritance=gene.inheritance,
                 condition=gene.condition,
-                condition_by_language=dict(conditions.get(gene.gene, {})),
+                condition_by_language=gene.condition_by_language,
                 coding_bases=gene.coding_bases if measured else None,
                 callable_bases=gene.callable_bases if measured else None,
                 callable_fraction=gene.callable_fraction if measured else None,
@@ -211,7 +206,7 @@ def _gene_rows(findings: Findings, conditions: Mapping[str, Mapping[str, str]]) 
             transcript=None,
             inheritance=(),
             condition=None,
-            condition_by_language=dict(conditions.get(gene, {})),
+            condition_by_language={},
             coding_bases=None,
             callable_bases=None,
             callable_fraction=None,
@@ -241,19 +236,25 @@ def _gene_results(
 
 def _fit(variants: list[CarriedVariant], modes: set[str], uncertain_keys: set[str]) -> GeneFit:
     """Return how the reported variants of one gene go with its modes of inheritance; doubt never lowers the alarm."""
-    if modes.intersection(_ANY_COPY_MODES) or any(variant.zygosity != "heterozygous" for variant in variants):
+    if modes.intersection(_ANY_COPY_MODES) or any(one.zygosity in ("homozygous", "hemizygous") for one in variants):
         return "fits"
     keys = {variant.key for variant in variants}
-    if any(variant.partner in keys and variant.segregation == "compound_heterozygous" for variant in variants):
+    if any(variant.partner in keys and _in_trans(variant) for variant in variants):
         return "fits"
-    if len(variants) > 1:
+    if len(variants) > 1 and not (len(variants) == 2 and all(one.phase == "cis" for one in variants)):
         return "phase_unknown"
-    if any(variant.partner in uncertain_keys for variant in variants):
+    if any(variant.zygosity == "unknown" for variant in variants):
+        return "zygosity_unknown"
+    if any(variant.partner in uncertain_keys and variant.phase != "cis" for variant in variants):
         return "partner_uncertain"
     if "x_linked" in modes:
         # The panel does not say whether one copy is enough, so this is not called a carrier.
         return "x_linked"
     return "single" if modes else "inheritance_unknown"
+
+
+def _in_trans(variant: CarriedVariant) -> bool:
+    return variant.phase == "trans" or (variant.phase is None and variant.segregation == "compound_heterozygous")
 
 
 def _headline(
@@ -297,5 +298,4 @@ def _headline(
     )
 
 
-HEADLINE_KINDS: tuple[str, ...] = get_args(HeadlineKind)
 GENE_FITS: tuple[str, ...] = get_args(GeneFit)

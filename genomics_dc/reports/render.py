@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 
 from genomics_dc.errors import InputError, OutputExistsError, ToolError, UsageError
 from genomics_dc.files import explain_os_errors, fsync_directory
-from genomics_dc.reports.model import LANGUAGES, ReportModel
+from genomics_dc.reports.model import GENE_FITS, LANGUAGES, ReportModel
 from genomics_dc.screening.model import CarriedVariant
 
 FORMATS = ("html", "pdf", "json")
@@ -29,8 +30,10 @@ MANIFEST_FORMAT = "1"
 
 # Longer alleles and names are cut in the middle on the page; the JSON file has them whole.
 ALLELE_CHARACTERS_MAX = 120
-ALLELE_CHARACTERS_KEPT = 40
+BRIEF_CHARACTERS_MAX = 36
 INTERVALS_SHOWN_MAX = 60
+# Up to this many genes, the headline box also names their conditions.
+GENES_NAMED_MAX = 4
 
 # https://www.ncbi.nlm.nih.gov/clinvar/docs/review_status/
 _REVIEW_STARS = {
@@ -129,11 +132,17 @@ class _Words:
     def join(self, values: Iterable[str]) -> str:
         return self("separator").join(values)
 
-    def allele(self, bases: str) -> str:
-        if len(bases) <= ALLELE_CHARACTERS_MAX:
-            return bases
-        kept = ALLELE_CHARACTERS_KEPT
-        return self("variant.allele_cut", head=bases[:kept], tail=bases[-kept:], n=f"{len(bases):,}")
+    def allele(self, text: str) -> str:
+        return self._cut(text, ALLELE_CHARACTERS_MAX, "variant.cut")
+
+    def brief(self, text: str) -> str:
+        return self._cut(text, BRIEF_CHARACTERS_MAX, "variant.cut_brief")
+
+    def _cut(self, text: str, characters_max: int, key: str) -> str:
+        if len(text) <= characters_max:
+            return text
+        kept = characters_max // 3
+        return self(key, head=text[:kept], tail=text[-kept:], n=f"{len(text):,}")
 
     def consequence(self, so_terms: Sequence[str]) -> str:
         return self.join(self.known("consequence", term.removesuffix("_variant")) for term in so_terms)
@@ -167,14 +176,16 @@ class _Words:
 
 
 def percent(fraction: float) -> str:
-    """Return a share as people read it, never rounded up to 100 % or down to 0 %."""
-    if fraction >= 1 or fraction <= 0:
+    """Return a share with two digits that count; only 0 and 1 themselves read 0% and 100%."""
+    if fraction in (0, 1):
         return f"{fraction:.0%}"
     if fraction > 0.999:
         return ">99.9%"
-    if fraction < 0.0001:
-        return "<0.01%"
-    return f"{fraction:.2%}" if fraction < 0.01 else f"{fraction:.1%}".replace(".0%", "%")
+    if fraction < 0.000001:
+        return "<0.0001%"
+    if fraction < 0.01:
+        return f"{Decimal(f'{100 * fraction:.1e}'):f}%"
+    return f"{fraction:.1%}".replace(".0%", "%")
 
 
 def percent_down(fraction: float) -> str:
@@ -274,8 +285,10 @@ def _render(model: ReportModel, language: str, *, links: Mapping[str, str]) -> s
         intervals_shown_max=INTERVALS_SHOWN_MAX,
         headline=_headline_text(model, words),
         tone=_TONES[model.headline.kind],
+        gene_results=_results_by_fit(model),
+        genes_named=len(model.gene_results) <= GENES_NAMED_MAX,
         subject_facts=_subject_facts(model, words),
-        lists=[(section, words.keys(section)) for section in ("methods", "limitations", "recommendations")],
+        lists=[(section, _items(model, words, section)) for section in ("methods", "limitations", "recommendations")],
         glossary=list(dict.fromkeys(key.split(".")[0] for key in words.keys("glossary"))),
         inheritance=lambda row: [words(f"inheritance.{mode}") for mode in row.inheritance],
         links=[
@@ -321,6 +334,22 @@ def _subject_facts(model: ReportModel, words: _Words) -> list[tuple[str, str]]:
             text = words("unknown")
         facts.append((words(f"subject.{field}"), text))
     return [*facts, (words("subject.status"), words("banner"))]
+
+
+def _items(model: ReportModel, words: _Words, section: str) -> list[str]:
+    """Return the keys of a section's sentences; advice on genes not assessed only where there are any."""
+    keys = words.keys(section)
+    if section == "recommendations" and not model.headline.not_assessed_genes:
+        keys.remove("not_assessed")
+    return keys
+
+
+def _results_by_fit(model: ReportModel) -> list[tuple[str, list[str]]]:
+    """Return each way of fitting and its genes, in the order of alarm."""
+    by_fit: dict[str, list[str]] = {fit: [] for fit in GENE_FITS}
+    for result in model.gene_results:
+        by_fit[result.fit].append(result.gene)
+    return [(fit, genes) for fit, genes in by_fit.items() if genes]
 
 
 def _headline_text(model: ReportModel, words: _Words) -> str:

@@ -113,12 +113,16 @@ class CarriedVariant(FrozenModel):
 
 
 class GeneCoverage(FrozenModel):
-    """How much of a gene's coding sequence could be judged in this sample. Intervals are one-based inclusive."""
+    """How much of a gene's coding sequence could be judged in this sample. Intervals are one-based inclusive.
+
+    `condition_by_language` maps a language tag to the panel's name of the condition; `condition` serves the others.
+    """
 
     gene: str
     transcript: str
     inheritance: tuple[InheritanceMode, ...]
     condition: str | None
+    condition_by_language: dict[str, str] = {}
     coding_bases: int
     callable_bases: int
     callable_fraction_min: float
@@ -147,7 +151,8 @@ class Findings(FrozenModel):
     """Everything screening has to say about one sample and one panel.
 
     `not_listed` counts, by reason, the variants that the sample carries in the panel genes and that are not in
-    `variants`; `variants` of known or possible importance are always listed.
+    `variants`; `variants` of known or possible importance are always listed. `panel_title` maps a language tag to the
+    panel's title.
     """
 
     sample_id: str
@@ -155,6 +160,7 @@ class Findings(FrozenModel):
     panel: str
     panel_version: str
     panel_source: str
+    panel_title: dict[str, str] = {}
     variants: tuple[CarriedVariant, ...]
     coverage: tuple[GeneCoverage, ...]
     identity: tuple[IdentityCheck, ...]

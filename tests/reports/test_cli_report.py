@@ -1,0 +1,77 @@
+"""`genomics-dc report`, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from genomics_dc.screening.model import IdentityCheck
+from tests.builders import make_findings
+
+
+def report(*words) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "genomics_dc.cli.main", "report", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture
+def findings(tmp_path):
+    path = tmp_path / "child.demo.json"
+    path.write_text(make_findings().model_dump_json())
+    return path
+
+
+def test_report_from_findings(findings, tmp_path):
+    done = report("--findings", findings, "--output", tmp_path / "out", "--lang", "en", "--format", "html,json", "--json",
+                  "--institution", "Example centre")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    paths = json.loads(done.stdout)["reports"][0]["files"]
+    assert paths == [str(tmp_path / "out" / f"child.demo.{end}") for end in ("en.html", "json", "manifest.json")]
+    page = (tmp_path / "out" / "child.demo.en.html").read_text()
+    assert "Example centre" in page
+    again = report("--findings", findings, "--output", tmp_path / "out", "--lang", "en", "--format", "html,json")
+    assert again.returncode == 1
+    assert again.stderr.count("\n") == 1
+    assert "--force" in again.stderr
+
+
+def test_a_blocked_report_exits_with_4(tmp_path):
+    path = tmp_path / "f.json"
+    path.write_text(
+        make_findings(identity=(IdentityCheck(check="sex", status="finding", detail="d"),)).model_dump_json()
+    )
+    done = report("--findings", path, "--output", tmp_path / "out")
+    assert done.returncode == 4
+    assert "sex" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_not_findings_is_one_sentence(tmp_path):
+    path = tmp_path / "f.json"
+    path.write_text('{"sample_id": "secret"}')
+    done = report("--findings", path, "--output", tmp_path / "out")
+    assert done.returncode == 1
+    assert "not findings of one sample" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "either --findings FILE or --person ID"),
+        (["--person", "P-1"], "--panel, --centre and --purpose"),
+        (["--findings", "x", "--person", "P-1"], "either --findings FILE or --person ID"),
+        (["--findings", "x", "--panel", "y"], "go with --person"),
+        (["--findings", "does-not-exist.json"], "does not exist"),
+    ],
+)
+def test_wrong_use_is_one_sentence(words, expected, tmp_path):
+    done = report(*words, "--output", tmp_path / "out")
+    assert done.returncode in (1, 2)
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
