@@ -10,7 +10,10 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
 
 from genomics_dc.errors import StoreError
 from genomics_dc.store import manifest, schema
@@ -83,7 +86,7 @@ _MEND = "restore the store from a copy, or build it again from its VCF"
 
 
 def describe(key: str, root: Path) -> str:
-    """Return what file `key` of the store at `root` is: array, chunk, and the rows of variants (zero-based, half-open)."""
+    """Return what file `key` of a store is: its array, its chunk, and the variants in it (zero-based, half-open)."""
     array, separator, grid = key.partition("/c/")
     if not separator:
         return f"metadata file {key}"
@@ -109,6 +112,21 @@ def variant_rows(key: str, root: Path) -> tuple[int, int] | None:
         return start, min(start + size, int(metadata["shape"][0]))
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
+
+
+def array_in(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """Return an array that a group is known to have."""
+    return cast("zarr.Array[Any]", group[name])
+
+
+def dimension_names(array: zarr.Array[Any]) -> tuple[str, ...]:
+    """Return the names of an array's dimensions, or nothing when it has none."""
+    return tuple(str(name) for name in getattr(array.metadata, "dimension_names", None) or ())
+
+
+def read(array: zarr.Array[Any], start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
+    """Return the rows `start` to `stop` of an array."""
+    return np.asarray(array[start : array.shape[0] if stop is None else stop])
 
 
 def _checked_store(files: StoreFiles) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from genomics_dc.errors import StoreError
 from genomics_dc.kernels import genotypes
 from genomics_dc.provenance import software_version
 from genomics_dc.store import manifest, schema
+from genomics_dc.store.access import array_in, dimension_names, read
 from genomics_dc.store.info import StoreInfo, store_info
-from genomics_dc.store.sources import Source, prepare_sources
+from genomics_dc.store.sources import Source, field_values, prepare_sources
 from genomics_dc.store.staging import staged_store
 
 if TYPE_CHECKING:
@@ -72,7 +77,7 @@ def build_store(
     """
     paths = [Path(vcfs)] if isinstance(vcfs, (str, os.PathLike)) else [Path(vcf) for vcf in vcfs]
     final = Path(output)
-    tell = progress or (lambda step, share: None)
+    tell = progress or _silent
     with staged_store(final, force=force) as staging:
         scratch = staging / "scratch"
         scratch.mkdir()
@@ -91,22 +96,31 @@ def build_store(
 def _encode(sources: Sequence[Source], scratch: Path, *, workers: int, progress: Progress) -> Path:
     """Run bio2zarr over the sources; return the folder of its Zarr group."""
     from bio2zarr import vcf as vcf2zarr
+    from bio2zarr import vcz
 
+    logging.getLogger("bio2zarr").setLevel(logging.ERROR)
     total_bytes = sum(source.path.stat().st_size for source in sources)
     processes = workers if workers > 1 and total_bytes > _IN_PROCESS_BYTES else 0
     exploded, encoded = scratch / "exploded", scratch / "encoded"
     progress("Reading genotypes", 0.0)
-    vcf2zarr.explode(exploded, [source.indexed_path for source in sources], worker_processes=processes)
+    columns = vcf2zarr.explode(exploded, [source.indexed_path for source in sources], worker_processes=processes)
+    n_records = sum(source.n_records for source in sources)
+    if columns.num_records != n_records:
+        raise StoreError(
+            f"bio2zarr read {columns.num_records:,} of {n_records:,} records; nothing was written, please report this"
+        )
     progress("Encoding", 0.0)
-    vcf2zarr.encode(
-        exploded,
-        encoded,
+    plan = columns.generate_schema(
         # bio2zarr pads chunks: 10,000 columns for three samples took 17 s where this takes 2
-        variants_chunk_size=max(1, min(schema.VARIANTS_PER_CHUNK, sum(source.n_records for source in sources))),
+        variants_chunk_size=max(1, min(schema.VARIANTS_PER_CHUNK, n_records)),
         samples_chunk_size=max(1, min(schema.SAMPLES_PER_CHUNK, len(sources[0].header.samples))),
-        worker_processes=processes,
-        zarr_format=3,
     )
+    for array in plan.fields:
+        array.dtype = schema.STORED_DTYPE.get(array.name, "T" if array.dtype == "U1" else array.dtype)
+    writer = vcz.VcfZarrWriter(vcf2zarr.IntermediateColumnarFormat, encoded, zarr_format=3)
+    writer.init(columns, target_num_partitions=max(1, processes * 4), schema=plan)
+    writer.encode_all_partitions(worker_processes=processes)
+    writer.finalise()
     return encoded
 
 
@@ -140,6 +154,10 @@ def _write_store(
             progress(f"Writing {name}", done / total)
             _copy_array(name, array, root)
             done += array.nbytes
+        for exact in sorted({name for source in sources for name in source.exact}):
+            progress(f"Writing {exact}", 1.0)
+            _rewrite_exactly(exact, root, sources)
+        _write_region_index(root)
         if schema.CALL_GENOTYPE in root:
             progress("Packing genotypes", 1.0)
             _derive(root)
@@ -147,7 +165,7 @@ def _write_store(
 
 
 def _copy_array(name: str, array: zarr.Array[Any], root: zarr.Group) -> None:
-    dimensions = tuple(array.metadata.dimension_names or ())
+    dimensions = dimension_names(array)
     copy = create_array(
         root,
         name,
@@ -158,6 +176,71 @@ def _copy_array(name: str, array: zarr.Array[Any], root: zarr.Group) -> None:
     )
     for start, stop in row_ranges(copy.shape[0], copy.chunks[0]):
         copy[start:stop] = array[start:stop]
+
+
+def _rewrite_exactly(vcf_name: str, root: zarr.Group, sources: Sequence[Source]) -> None:
+    """Store a field again whose values bio2zarr cannot keep: integers -1 and -2 (its "missing" and "fill"), and NaN.
+
+    Integers become float64, which holds every VCF integer and has missing and fill patterns of its own; the header
+    that the store keeps still says Integer.
+    """
+    category, _, key = vcf_name.partition("/")
+    name = (schema.VARIANT_PREFIX if category == "INFO" else schema.CALL_PREFIX) + key
+    old = array_in(root, name)
+    dimensions = dimension_names(old)
+    dtype = np.dtype(np.float32) if np.dtype(old.dtype) == np.float32 else np.dtype(np.float64)
+    description = str(old.attrs.get(schema.ATTRIBUTE_DESCRIPTION, ""))
+    shape = old.shape
+    del root[name]
+    new = create_array(root, name, shape, dtype, dimensions, description)
+    missing, fill = schema.float_sentinels(dtype)
+    per_variant = int(np.prod(shape[1:], dtype=np.int64)) // (shape[1] if category == "FORMAT" else 1)
+    flat = (shape[1], per_variant) if category == "FORMAT" else (1, per_variant)
+    buffer = np.empty((new.chunks[0], *flat), dtype=dtype)
+    row = 0
+    for values in field_values(vcf_name, sources):
+        target = buffer[row % len(buffer)]
+        target[:] = fill
+        target[:, 0] = missing
+        if values is not None:
+            target[:, : values.shape[1]] = _with_sentinels(values, dtype)
+        row += 1
+        if row % len(buffer) == 0 or row == shape[0]:
+            start = (row - 1) // len(buffer) * len(buffer)
+            new[start:row] = buffer[: row - start].reshape(row - start, *shape[1:])
+    if row != shape[0]:
+        raise StoreError(f"{row:,} of {shape[0]:,} values of {vcf_name} were read; nothing was written")
+
+
+def _with_sentinels(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return htslib's int32 or float32 values as `dtype`, its missing and end-of-vector as those of VCF Zarr."""
+    if values.dtype.kind == "f":
+        return values.astype(np.float32, copy=False)  # the bit patterns are the same
+    missing, fill = schema.float_sentinels(dtype)
+    out = values.astype(dtype)
+    out[values == schema.HTSLIB_INT_MISSING] = missing
+    out[values == schema.HTSLIB_INT_FILL] = fill
+    return out
+
+
+def _write_region_index(root: zarr.Group) -> None:
+    """Write the region index of the VCF Zarr specification: per chunk and contig, where its records lie.
+
+    Columns: chunk, contig, first position, last position, greatest end, number of records; one-based inclusive.
+    """
+    position = array_in(root, schema.VARIANT_POSITION)
+    index: list[tuple[int, ...]] = []
+    for chunk, (start, stop) in enumerate(row_ranges(position.shape[0], position.chunks[0])):
+        contigs = read(array_in(root, schema.VARIANT_CONTIG), start, stop)
+        first = read(position, start, stop).astype(np.int64)
+        end = first + read(array_in(root, schema.VARIANT_LENGTH), start, stop) - 1
+        cuts = [0, *(np.flatnonzero(np.diff(contigs)) + 1).tolist(), len(contigs)]
+        index.extend(
+            (chunk, contigs[a], first[a], first[b - 1], end[a:b].max(), b - a) for a, b in itertools.pairwise(cuts)
+        )
+    rows = np.array(index, dtype=np.int32).reshape(-1, len(schema.REGION_INDEX_COLUMNS))
+    array = create_array(root, schema.REGION_INDEX, rows.shape, rows.dtype, schema.REGION_INDEX_DIMENSIONS, "")
+    array[:] = rows
 
 
 def create_array(
@@ -184,7 +267,7 @@ def create_array(
 
 def _derive(root: zarr.Group) -> None:
     """Write the packed dosages and the counts per variant."""
-    genotype = root[schema.CALL_GENOTYPE]
+    genotype = array_in(root, schema.CALL_GENOTYPE)
     n_variants, n_samples = genotype.shape[:2]
     widths = {
         schema.DIM_VARIANTS: n_variants,
@@ -208,15 +291,21 @@ def _derive(root: zarr.Group) -> None:
         made[schema.VARIANT_COUNTS][start:stop] = counts
 
 
-def derive_block(genotype: zarr.Array[Any], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+def derive_block(
+    genotype: zarr.Array[Any], start: int, stop: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     """Return packed dosages uint8[V, ceil(S/4)] and counts int32[V, 4] of the variants from `start` to `stop`."""
     parts = [
-        genotypes.genotype_dosage(genotype[first:last])
+        genotypes.genotype_dosage(read(genotype, first, last))
         for first, last in ((start + a, start + b) for a, b in row_ranges(stop - start, genotype.chunks[0]))
     ]
     dosage = np.concatenate(parts) if parts else np.empty((0, genotype.shape[1]), dtype=np.int8)
     counts = np.stack([np.count_nonzero(dosage == code, axis=1) for code in (0, 1, 2, -1)], axis=1).astype(np.int32)
     return genotypes.pack_dosage(dosage), counts
+
+
+def _silent(_step: str, _share: float) -> None:
+    """Tell nobody."""
 
 
 def row_ranges(n_rows: int, step: int) -> Iterator[tuple[int, int]]:

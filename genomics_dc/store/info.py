@@ -7,7 +7,7 @@ from pathlib import Path
 
 from genomics_dc.provenance import JsonValue
 from genomics_dc.store import schema
-from genomics_dc.store.access import StoreFiles
+from genomics_dc.store.access import StoreFiles, read
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ def store_info(path: Path | str) -> StoreInfo:
             chunk_bytes.setdefault(array, []).append(entry.size_bytes)
     arrays = []
     for name in sorted(chunk_bytes):
-        array = files.array(name)
+        held = files.array(name)
         arrays.append(
             ArrayInfo(
                 name=name,
-                shape=array.shape,
-                dtype=str(array.dtype),
-                chunk_shape=array.chunks,
+                shape=held.shape,
+                dtype=str(held.dtype),
+                chunk_shape=held.chunks,
                 n_chunks=len(chunk_bytes[name]),
                 stored_bytes=sum(chunk_bytes[name]),
             )
@@ -72,7 +72,7 @@ def store_info(path: Path | str) -> StoreInfo:
         assembly=own.get(schema.OWN_ASSEMBLY) if isinstance(own, dict) else None,
         n_variants=files.array(schema.VARIANT_POSITION).shape[0],
         n_samples=files.array(schema.SAMPLE_ID).shape[0],
-        contigs=tuple(str(name) for name in files.array(schema.CONTIG_ID)[:]),
+        contigs=tuple(str(name) for name in read(files.array(schema.CONTIG_ID))),
         n_files=files.seal.n_files,
         stored_bytes=sum(entry.size_bytes for entry in files.entries.values()),
         arrays=tuple(arrays),

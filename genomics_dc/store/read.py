@@ -16,7 +16,7 @@ from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels import genotypes
 from genomics_dc.reference import contigs as contig_names
 from genomics_dc.store import schema
-from genomics_dc.store.access import StoreFiles
+from genomics_dc.store.access import StoreFiles, dimension_names, read
 
 if TYPE_CHECKING:
     import zarr
@@ -117,14 +117,14 @@ class _Shared:
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return a whole one-per-variant array (or a small one), read once."""
         if name not in self._columns:
-            column = self.files.array(name)[:]
+            column = read(self.files.array(name))
             column.flags.writeable = False
             self._columns[name] = column
         return self._columns[name]
 
     @cached_property
     def sample_ids(self) -> Strings:
-        return _strings(str(name) for name in self.files.array(schema.SAMPLE_ID)[:])
+        return _strings(str(name) for name in read(self.files.array(schema.SAMPLE_ID)))
 
     @cached_property
     def sample_number(self) -> dict[str, int]:
@@ -132,7 +132,7 @@ class _Shared:
 
     @cached_property
     def contigs(self) -> tuple[str, ...]:
-        return tuple(str(name) for name in self.files.array(schema.CONTIG_ID)[:])
+        return tuple(str(name) for name in read(self.files.array(schema.CONTIG_ID)))
 
     @cached_property
     def n_variants(self) -> int:
@@ -341,19 +341,19 @@ class StoreView:
             raise UsageError("packed genotypes are of all samples of the store; ask this view for dosage")
         arrays = {name: self._shared.files.array(_ARRAY_OF_FIELD.get(name, name)) for name in wanted}
         for name, array in arrays.items():
-            if not array.metadata.dimension_names or array.metadata.dimension_names[0] != schema.DIM_VARIANTS:
+            if dimension_names(array)[:1] != (schema.DIM_VARIANTS,):
                 raise UsageError(f"{name} is not an array over variants; blocks are")
         step = min((array.chunks[0] for array in arrays.values()), default=schema.VARIANTS_PER_CHUNK)
         readers = {name: _ChunkReader(array, self._sample_numbers) for name, array in arrays.items()}
         for rows in _rows_by_chunk(self._rows, step):
             start = int(rows[0]) // step * step
-            read = {}
+            parts = {}
             for name, reader in readers.items():
                 part = reader.rows(rows, start, start + step)
                 if name == schema.FIELD_DOSAGE:
                     part = genotypes.unpack_dosage(part, len(self._shared.sample_ids), self._sample_numbers)
-                read[name] = part
-            yield Block(rows, read)
+                parts[name] = part
+            yield Block(rows, parts)
 
     def zarr_group(self) -> zarr.Group:
         """Return the VCF Zarr group of the whole store, read-only and checked, for vcztools, sgkit or xarray."""
@@ -416,7 +416,7 @@ class StoreView:
         if region.start:
             length = np.maximum(self._shared.column(schema.VARIANT_LENGTH)[rows], 1)
             keep &= position.astype(np.int64) - 1 + length > region.start
-        return rows[keep]
+        return cast("Rows", rows[keep])
 
     def _check_filters(self, names: frozenset[str]) -> None:
         known = {str(name) for name in self._shared.column(schema.FILTER_ID)} | {"PASS", "."}
@@ -518,8 +518,8 @@ class _ChunkReader:
 
     def __init__(self, array: zarr.Array[Any], sample_numbers: Rows | None) -> None:
         self.array = array
-        dimensions = array.metadata.dimension_names or ()
-        self._numbers = sample_numbers if len(dimensions) > 1 and dimensions[1] == schema.DIM_SAMPLES else None
+        of_samples = dimension_names(array)[1:2] == (schema.DIM_SAMPLES,)
+        self._numbers = sample_numbers if of_samples else None
         self._start = self._stop = -1
         self._held: npt.NDArray[Any] | None = None
 
@@ -534,11 +534,11 @@ class _ChunkReader:
         local = rows - self._start
         if len(local) == len(self._held):
             return self._held
-        return cast("npt.NDArray[Any]", self._held[local])
+        return self._held[local]
 
     def _read(self, span: slice) -> npt.NDArray[Any]:
         if self._numbers is None:
-            return np.asarray(self.array[span])
+            return read(self.array, span.start, span.stop)
         if not self._numbers.size:
             return np.empty((span.stop - span.start, 0, *self.array.shape[2:]), dtype=self.array.dtype)
         # Only the sample chunks that hold a wanted sample are read.

@@ -67,6 +67,15 @@ VARIANTS_PER_CHUNK: Final = 1_000
 SAMPLES_PER_CHUNK: Final = 10_000
 VARIANTS_PER_PACKED_CHUNK: Final = 4_000
 
+STORED_DTYPE: Final = {VARIANT_POSITION: "i4", VARIANT_LENGTH: "i4"}
+"""Types that do not depend on the values: a position is int32 also in a store of the first hundred bases."""
+
+REGION_INDEX_DIMENSIONS: Final = ("region_index_values", "region_index_fields")
+REGION_INDEX_COLUMNS: Final = ("chunk", "contig", "first", "last", "greatest_end", "n_records")
+
+HTSLIB_INT_MISSING: Final = -(2**31)
+HTSLIB_INT_FILL: Final = -(2**31) + 1
+
 ALLELE_MISSING: Final = -1
 ALLELE_FILL: Final = -2
 
@@ -97,6 +106,15 @@ DERIVED_ARRAYS: Final = (
 )
 
 
+def float_sentinels(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """Return VCF Zarr's "missing" and "fill" of float32 or float64: NaNs that differ in their last bits."""
+    if dtype.itemsize == 4:
+        bits = np.array([0x7F800001, 0x7F800002], dtype=np.uint32).view(np.float32)
+    else:
+        bits = np.array([0x7FF0000000000001, 0x7FF0000000000002], dtype=np.uint64).view(np.float64)
+    return bits[0], bits[1]
+
+
 def fill_value(name: str, dtype: np.dtype[Any]) -> Any:
     """Return what a chunk that is not there reads as: missing, never a value and never the reference allele."""
     if name == PACKED_DOSAGE:
@@ -108,7 +126,7 @@ def fill_value(name: str, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "u":
         return 0
     if dtype.kind == "f":
-        return np.array(0x7F800001, dtype=np.uint32).view(np.float32)[()] if dtype.itemsize == 4 else np.nan
+        return float_sentinels(dtype)[0]
     return ""
 
 

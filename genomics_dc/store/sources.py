@@ -12,11 +12,16 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from genomics_dc.errors import BuildMismatchError, InputError
 from genomics_dc.reference import contigs as contig_names
+from genomics_dc.store import schema
 
 _BGZF_MAGIC = b"\x1f\x8b\x08\x04"
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -25,7 +30,8 @@ _SAFE_SAMPLE_ID = re.compile(r"[^\s/\\;,\x00-\x1f\x7f-][^\s/\\;,\x00-\x1f\x7f]*"
 _N_FIXED_COLUMNS = 8
 # VCF Zarr keeps "missing" as -1 and "end of vector" as -2 in integer arrays, so these two cannot be told from values.
 _SENTINELS = {"-1", "-2"}
-_SENTINEL_IN_CALLS = re.compile(r"[\t:,]-[12](?=[\t:,]|$)")
+_NOT_A_NUMBER = {"nan", "+nan", "-nan"}
+_SENTINEL_IN_CALLS = re.compile(r"[\t:,](?:-[12]|[+-]?[nN][aA][nN])(?=[\t:,]|$)")
 _DECLARATION = re.compile(r"##(INFO|FORMAT|FILTER|contig)=<(.*)>\s*")
 _ID = re.compile(r"(?:^|,)ID=([^,>]+)")
 _TYPE = re.compile(r"(?:^|,)Type=([^,>]+)")
@@ -162,6 +168,7 @@ def prepare_sources(
 def _prepare(path: Path, stem: Path, bases: _Bases | None) -> Source:
     import pysam
     import pysam.bcftools
+    import pysam.utils
 
     kind = _file_kind(path)
     if kind == "text":
@@ -178,7 +185,7 @@ def _prepare(path: Path, stem: Path, bases: _Bases | None) -> Source:
     with _quiet_htslib():
         try:
             pysam.bcftools.index("--csi", str(link), catch_stdout=False)
-        except pysam.SamtoolsError as error:
+        except pysam.utils.SamtoolsError as error:
             raise InputError(f"{path} cannot be indexed: {_last_words(error)}") from error
     return source
 
@@ -231,11 +238,11 @@ def _lines(link: Path, path: Path) -> Iterator[str]:
     import gzip
     import zlib
 
-    number = 0
+    number = 0  # also told when a block is damaged
     try:
         # gzip checks the CRC32 and the length of every BGZF block
         with gzip.open(link, "rb") as handle:
-            for number, line in enumerate(handle, start=1):
+            for number, line in enumerate(handle, start=1):  # noqa: B007  (read in the handlers below)
                 yield line.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}, line {number}: byte {error.object[error.start]:#04x} is not UTF-8") from error
@@ -357,7 +364,7 @@ class _RecordCheck:
             kind = types.get(key)
             if kind is None:
                 raise InputError(f"{where}: INFO key {key!r} is not in the header; add its ##INFO line")
-            if kind == "Integer" and "-" in value and not _SENTINELS.isdisjoint(value.split(",")):
+            if _is_exact(kind, value):
                 self.exact.add(f"INFO/{key}")
 
     def _check_format(self, keys: str, calls: str, where: str) -> None:
@@ -371,13 +378,57 @@ class _RecordCheck:
             if len(set(names)) != len(names):
                 raise InputError(f"{where}: a FORMAT key stands twice in {keys}")
             self._formats_known.add(keys)
-        if "-" in calls and _SENTINEL_IN_CALLS.search("\t" + calls):
+        if _SENTINEL_IN_CALLS.search("\t" + calls):
             names = keys.split(":")
             for call in calls.split("\t"):
                 for name, value in zip(names, call.split(":"), strict=False):
-                    if "-" in value and self.header.format_types.get(name) == "Integer":
-                        if not _SENTINELS.isdisjoint(value.split(",")):
-                            self.exact.add(f"FORMAT/{name}")
+                    if _is_exact(self.header.format_types.get(name, ""), value):
+                        self.exact.add(f"FORMAT/{name}")
+
+
+def _is_exact(kind: str, value: str) -> bool:
+    """Tell whether a value of this type holds what bio2zarr would turn into "missing"."""
+    if kind == "Integer":
+        return "-" in value and not _SENTINELS.isdisjoint(value.split(","))
+    return kind == "Float" and "n" in value.lower() and not _NOT_A_NUMBER.isdisjoint(value.lower().split(","))
+
+
+def ordered_spans(sources: Sequence[Source]) -> list[tuple[Source, Span]]:
+    """Return each file's contigs in the order in which the store has them: contig by contig of the joint header."""
+    rank: dict[str, int] = {}
+    for source in sources:
+        for contig in (*source.header.contigs, *(span.contig for span in source.spans)):
+            rank.setdefault(contig, len(rank))
+    pairs = [(source, span) for source in sources for span in source.spans]
+    return sorted(pairs, key=lambda pair: (rank[pair[1].contig], pair[1].first))
+
+
+def field_values(vcf_name: str, sources: Sequence[Source]) -> Iterator[npt.NDArray[Any] | None]:
+    """Yield one numeric field ("INFO/SVLEN", "FORMAT/GL") of every record in store order, as htslib has it.
+
+    int32 or float32 [S, n] for FORMAT, [1, n] for INFO; None where the record lacks the field.
+    """
+    import cyvcf2
+
+    category, _, key = vcf_name.partition("/")
+    for source, span in ordered_spans(sources):
+        opened = cyvcf2.VCF(str(source.indexed_path))
+        for record in opened(span.contig):
+            if category == "FORMAT":
+                yield record.format(key)
+                continue
+            value = record.INFO.get(key)
+            if value is None:
+                yield None
+                continue
+            items = value if isinstance(value, tuple) else (value,)
+            if source.header.info_types[key] == "Integer":
+                missing = schema.HTSLIB_INT_MISSING
+                yield np.array([[missing if item is None else item for item in items]], dtype=np.int32)
+            else:
+                absent = schema.float_sentinels(np.dtype(np.float32))[0]
+                yield np.array([[absent if item is None else np.float32(item) for item in items]], dtype=np.float32)
+        opened.close()
 
 
 class _Bases:
@@ -474,7 +525,7 @@ def _check_together(sources: Sequence[Source]) -> None:
         ((span.contig, span.first, span.last, source.path) for source in sources for span in source.spans),
         key=lambda item: item[:3],
     )
-    for (contig, _, last, path), (next_contig, start, _, next_path) in zip(placed, placed[1:], strict=False):
+    for (contig, _, last, path), (next_contig, start, _, next_path) in pairwise(placed):
         if contig == next_contig and start <= last:
             raise InputError(
                 f"{path} and {next_path} overlap: one reaches {contig}:{last:,}, the other begins at "

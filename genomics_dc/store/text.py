@@ -20,24 +20,22 @@ from genomics_dc.store import schema
 if TYPE_CHECKING:
     from genomics_dc.store.read import StoreView
 
-_FLOAT_MISSING_BITS = 1
-_FLOAT_FILL_BITS = 2
-
 
 def float_text(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.str_]:
     """Return the "%g" text of float32 or float64; "." where missing, "" where fill (end of vector).
 
     NaN with VCF's own bit patterns means missing or fill; any other NaN is a value, "nan".
     """
-    bits_type, exponent = (np.uint64, 0x7FF0000000000000) if values.itemsize == 8 else (np.uint32, 0x7F800000)
+    bits_type = np.dtype(np.uint64 if values.itemsize == 8 else np.uint32)
+    missing, fill = (value.view(bits_type) for value in schema.float_sentinels(values.dtype))
     bits = np.ascontiguousarray(values).view(bits_type)
     # a chunk of likelihoods or frequencies repeats few values: each is printed once
     distinct, which = np.unique(bits, return_inverse=True)
     words = []
     for word, value in zip(distinct, distinct.view(values.dtype), strict=True):
-        if int(word) == exponent + _FLOAT_MISSING_BITS:
+        if word == missing:
             words.append(".")
-        elif int(word) == exponent + _FLOAT_FILL_BITS:
+        elif word == fill:
             words.append("")
         elif values.itemsize == 8 and float(value).is_integer():
             words.append(str(int(value)))  # a whole number kept as float64: see build
@@ -96,7 +94,8 @@ def records(view: StoreView) -> Iterator[str]:
         return
     with _open_reader(view) as reader:
         wrapped = _TextReader(reader)
-        for chunk in wrapped.variant_chunks():
+        for read_chunk in wrapped.variant_chunks():
+            chunk = {name: _utf8(array) for name, array in read_chunk.items()}
             quality = float_text(np.asarray(chunk[schema.VARIANT_QUALITY], dtype=np.float32))
             collected = _Lines()
             with VcfWriter(wrapped, collected, encode_threads=1) as writer:
@@ -105,6 +104,14 @@ def records(view: StoreView) -> Iterator[str]:
                 fields = line.split("\t", 6)
                 fields[5] = str(value)
                 yield "\t".join(fields)
+
+
+def _utf8(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return strings as UTF-8 bytes: left to itself, vcztools' encoder takes ASCII only."""
+    if array.dtype.kind not in "TU":
+        return array
+    width = max(int(np.strings.str_len(array).max(initial=1)), 1)
+    return np.strings.encode(array.astype(f"U{width}"), "utf-8")
 
 
 class _Lines:
@@ -135,7 +142,7 @@ _TAG = re.compile(r"%(?:INFO/)?[A-Za-z_][\w.]*")
 
 
 def write_query(view: StoreView, query_format: str, output: TextIO) -> None:
-    """Write one line per variant as `bcftools query -f` does: %CHROM, %INFO/DP, [%SAMPLE=%GT\\t], \\n, …"""
+    """Write one line per variant as `bcftools query -f` does, with %CHROM, %INFO/DP, [ %SAMPLE=%GT] and the like."""
     from vcztools.query import QueryFormatter
 
     if not len(view.sites_index()):
