@@ -1,0 +1,37 @@
+# What each variant does to each transcript, and what is known of it.
+
+
+rule annotate:
+    input:
+        store="store/cohort.vcz",
+        fasta="reference/genome.fa",
+        fai="reference/genome.fa.fai",
+        genes=config_path("reference", "genes"),
+        clinvar=config_path("annotation", "clinvar"),
+        frequencies=config_path("annotation", "frequencies"),
+    output:
+        folder=directory("store/cohort.annotation"),
+    params:
+        known=lambda wildcards, input: [
+            word
+            for option, paths in (("--clinvar", input.clinvar), ("--frequencies", input.frequencies))
+            if paths
+            for word in (option, str(paths))
+        ],
+    log:
+        "logs/annotate.log",
+    benchmark:
+        "benchmarks/annotate.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    shadow:
+        "minimal"
+    conda:
+        "../envs/genomics_dc.yaml"
+    shell:
+        """
+        genomics-dc annotate {input.store:q} --genes {input.genes:q} --fasta {input.fasta:q} {params.known:q} \
+            --output {output.folder:q} 2> {log:q}
+        """

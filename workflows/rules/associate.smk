@@ -1,0 +1,32 @@
+# One scan per trait, where the configuration gives phenotypes.
+ASSOCIATION = RUN.settings["association"] or {"traits": [], "model": "linear", "covariates": None}
+
+
+rule associate:
+    input:
+        store="store/cohort.vcz",
+        phenotypes=config_path("association", "phenotypes"),
+        covariates=config_path("association", "covariates"),
+    output:
+        table="associations/results.parquet",
+    params:
+        traits=",".join(ASSOCIATION["traits"]),
+        model=ASSOCIATION["model"],
+        covariates=lambda wildcards, input: ["--covariates", str(input.covariates)] if input.covariates else [],
+    log:
+        "logs/associate.log",
+    benchmark:
+        "benchmarks/associate.tsv"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime=480,
+    shadow:
+        "minimal"
+    conda:
+        "../envs/genomics_dc.yaml"
+    shell:
+        """
+        genomics-dc associate {input.store:q} --phenotypes {input.phenotypes:q} --traits {params.traits:q} \
+            {params.covariates:q} --model {params.model:q} --output {output.table:q} 2> {log:q}
+        """

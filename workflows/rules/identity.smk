@@ -1,0 +1,28 @@
+# Is each sample who the sheet says? Asked before anything is called together.
+
+
+rule identity:
+    input:
+        gvcfs=expand("gvcf/{sample}.g.vcf.gz", sample=SAMPLES),
+        indexes=expand("gvcf/{sample}.g.vcf.gz.csi", sample=SAMPLES),
+        depths=expand("reads/qc/{sample}.depth.tsv", sample=SAMPLES),
+    output:
+        json="identity/identity.json",
+    params:
+        config=str(CONFIG_FILE),
+        settings=RUN.settings["identity"],
+        pedigree=[(one.name, one.sex, one.father, one.mother) for one in RUN.samples.values()],
+    log:
+        "logs/identity.log",
+    benchmark:
+        "benchmarks/identity.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    shadow:
+        "minimal"
+    conda:
+        "../envs/genomics_dc.yaml"
+    shell:
+        "genomics-dc calls identity {params.config:q} --directory . --output {output.json:q} 2> {log:q}"

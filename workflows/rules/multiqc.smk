@@ -1,0 +1,38 @@
+# One page over what fastp, samtools, bcftools and our own checks say.
+
+
+rule multiqc:
+    input:
+        fastp=expand("reads/qc/fastp/{unit}.fastp.json", unit=list(RUN.units)),
+        duplicates=[
+            f"reads/qc/{sample.name}+{library}.markdup.txt"
+            for sample in RUN.samples.values()
+            for library in sample.libraries
+        ],
+        stats=expand("reads/qc/{sample}.{kind}.txt", sample=SAMPLES, kind=["stats", "flagstat"]),
+        calls="calls/joint.stats.txt",
+        identity="identity/identity.json",
+        qc="qc",
+    output:
+        html="multiqc/multiqc_report.html",
+        data=directory("multiqc/multiqc_data"),
+    params:
+        config=workflow.source_path("../multiqc.yaml"),
+    log:
+        "logs/multiqc.log",
+    benchmark:
+        "benchmarks/multiqc.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    shadow:
+        "minimal"
+    conda:
+        "../envs/multiqc.yaml"
+    shell:
+        """
+        (genomics-dc calls multiqc-tables {input.identity:q} {input.qc:q} --output multiqc/own
+        multiqc --no-ansi --no-version-check --force --config {params.config:q} --outdir multiqc \
+            {input.fastp:q} {input.duplicates:q} {input.stats:q} {input.calls:q} multiqc/own) > {log:q} 2>&1
+        """

@@ -1,0 +1,88 @@
+# The reference, its index, and the windows that calling is scattered over.
+BWA_SUFFIXES = ["amb", "ann", "bwt", "pac", "sa"]
+
+
+rule reference_fasta:
+    input:
+        fasta=config_path("reference", "fasta"),
+    output:
+        fasta="reference/genome.fa",
+        fai="reference/genome.fa.fai",
+    log:
+        "logs/reference_fasta.log",
+    benchmark:
+        "benchmarks/reference_fasta.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    shadow:
+        "minimal"
+    conda:
+        "../envs/calls.yaml"
+    shell:
+        """
+        (case {input.fasta:q} in
+            *.gz) gzip --decompress --stdout {input.fasta:q} > {output.fasta:q} ;;
+            *) cp --reflink=auto {input.fasta:q} {output.fasta:q} ;;
+        esac
+        samtools faidx {output.fasta:q}) 2> {log:q}
+        """
+
+
+rule bwa_index:
+    input:
+        fasta="reference/genome.fa",
+    output:
+        index=expand("reference/genome.fa.{suffix}", suffix=BWA_SUFFIXES),
+    params:
+        # An index beside the configured FASTA is used; a human genome takes an hour to index.
+        ready=config_path("reference", "fasta"),
+    log:
+        "logs/bwa_index.log",
+    benchmark:
+        "benchmarks/bwa_index.tsv"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=180,
+    shadow:
+        "minimal"
+    conda:
+        "../envs/reads.yaml"
+    shell:
+        """
+        (if [ -s {params.ready:q}.bwt ] && [ -s {params.ready:q}.sa ] && [ {params.ready:q}.sa -nt {params.ready:q} ]; then
+            for suffix in amb ann bwt pac sa; do
+                cp --reflink=auto {params.ready:q}.$suffix {input.fasta:q}.$suffix
+            done
+        else
+            bwa index -p {input.fasta:q} {input.fasta:q}
+        fi) 2> {log:q}
+        """
+
+
+rule windows:
+    input:
+        fai="reference/genome.fa.fai",
+    output:
+        windows=expand("calls/windows/{window}.bed", window=WINDOWS),
+        regions="calls/windows/regions.bed",
+    params:
+        config=str(CONFIG_FILE),
+        regions=RUN.settings["regions"],
+        window_bp=CALLING["scatter_window_bp"],
+    log:
+        "logs/windows.log",
+    benchmark:
+        "benchmarks/windows.tsv"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    shadow:
+        "minimal"
+    conda:
+        "../envs/genomics_dc.yaml"
+    shell:
+        "genomics-dc calls windows {params.config:q} --output calls/windows 2> {log:q}"
