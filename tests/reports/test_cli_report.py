@@ -25,14 +25,14 @@ def findings(tmp_path):
 
 
 def test_report_from_findings(findings, tmp_path):
-    done = report("--findings", findings, "--output", tmp_path / "out", "--lang", "en", "--format", "html,json", "--json",
-                  "--institution", "Example centre")  # fmt: skip
+    options = ("--findings", findings, "--output", tmp_path / "out", "--lang", "en", "--format", "html,json")
+    done = report(*options, "--json", "--institution", "Example centre")
     assert done.returncode == 0, done.stderr
     paths = json.loads(done.stdout)["reports"][0]["files"]
     assert paths == [str(tmp_path / "out" / f"child.demo.{end}") for end in ("en.html", "json", "manifest.json")]
     page = (tmp_path / "out" / "child.demo.en.html").read_text()
     assert "Example centre" in page
-    again = report("--findings", findings, "--output", tmp_path / "out", "--lang", "en", "--format", "html,json")
+    again = report(*options)
     assert again.returncode == 1
     assert again.stderr.count("\n") == 1
     assert "--force" in again.stderr

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 
@@ -168,7 +169,7 @@ def test_headings_tables_and_pictures_are_named(language, model):
     levels = [int(tag[1]) for tag in parsed.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
     assert parsed.tags.count("th") == sum(tag == "th" and name == "scope" for tag, name, _ in parsed.attributes)
     pictures = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
     assert pictures
