@@ -84,7 +84,7 @@ def test_nearly_perfect_fit_keeps_its_digits():
     dosage, traits, covariates = random_problem(rng, n_variants=2, n_traits=1)
     traits[:, 0] = 3.0 * dosage[0] + covariates[:, 0] + 1e-6 * rng.normal(size=len(traits))
     fitted = linear.fit(dosage, linear.design(traits, covariates))
-    beta, error, df = least_squares(dosage[0], traits[:, 0], covariates)
+    beta, error, _df = least_squares(dosage[0], traits[:, 0], covariates)
     assert fitted.standard_error[0, 0] == pytest.approx(error, rel=1e-6)
     assert fitted.beta[0, 0] == pytest.approx(beta, rel=1e-9)
     assert fitted.neg_log10_p[0, 0] > 300

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -114,7 +116,7 @@ def test_chunks_and_threads_change_no_bit(seed, cut, sample_cut):
     def product(variant_cuts, sample_cuts):
         out = np.zeros((20, 3))
         commons = [np.zeros(3) for _ in sample_cuts[1:]]
-        for start, stop in zip(variant_cuts[:-1], variant_cuts[1:], strict=True):
+        for start, stop in itertools.pairwise(variant_cuts):
             mean, scale = pca.scaling(dosage[start:stop])
             loadings = pca.scores(dosage[start:stop], mean, scale, weights)
             for part, common in enumerate(commons):

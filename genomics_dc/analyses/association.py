@@ -1,0 +1,498 @@
+"""Association of traits with variants: one row per variant and trait, in the columns of GWAS-SSF.
+
+Complete case, as PLINK 2 `--glm` has it: a sample without the trait or a covariate is left out of that trait, one
+without a genotype out of that variant. Traits that are complete in the same samples are fitted together. A variant that
+cannot be tested stays in the result with the reason in `status`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from genomics_dc.analyses import phenotypes as samples_by
+from genomics_dc.analyses.lineage import provenance_of
+from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.errors import InputError, UsageError
+from genomics_dc.files import atomic_path, refuse_existing
+from genomics_dc.kernels import linear, logistic
+from genomics_dc.kernels.linear import DependentColumnError
+from genomics_dc.kernels.status import FIRTH, STATUS_NAMES
+from genomics_dc.results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from genomics_dc.store.read import Sites, StoreView
+
+Model = Literal["linear", "logistic", "firth"]
+MODELS: tuple[Model, ...] = ("linear", "logistic", "firth")
+
+_RULES = {
+    "linear": "least squares, t test",
+    "logistic": "maximum likelihood, Wald test; Firth's penalised likelihood where cases and controls are separated or "
+    "the maximum is not reached",
+    "firth": "Firth's penalised likelihood, Wald test",
+}
+# Variants that one task takes: small enough to share between threads, large enough to cost little. Each variant is
+# fitted by itself, so this changes no number.
+_VARIANTS_PER_TASK = {"linear": 1024, "logistic": 128, "firth": 128}
+# Median of the chi-squared distribution with one degree of freedom.
+_CHI2_MEDIAN = 0.45493642311957283
+_FORBIDDEN_IN_NAMES = frozenset('/\\\0:*?"<>|')
+
+
+class AssociationResult(Result):
+    """One row per trait and variant, traits one after another, variants in store order.
+
+    `chromosome`, `base_pair_location` (one-based), `effect_allele` (the first ALT), `other_allele` (REF; at a site of
+    many alleles REF and the other ALTs, comma-separated, which are counted together), `beta` (log odds ratio in a
+    logistic model), `standard_error`, `effect_allele_frequency` among the samples used, `p_value` (0 where it is below
+    what a float holds), `neg_log_10_p_value` (right at any size), `n` samples used, `variant_id`, `trait`, `test` (ADD
+    or FIRTH), `status`: ok, firth, or why there is no estimate: separated, not_converged, monomorphic, too_few,
+    collinear (with the covariates), exact_fit (no residual: the standard error is 0). What does not exist is null.
+    """
+
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """The traits, in the order of the rows."""
+        names = self.provenance.parameters["traits"]
+        assert isinstance(names, list)
+        return tuple(str(name) for name in names)
+
+    @property
+    def model(self) -> str:
+        """One of linear, logistic, firth."""
+        return str(self.provenance.parameters["model"])
+
+    @property
+    def samples_by_trait(self) -> dict[str, int]:
+        """How many samples have each trait and all covariates."""
+        counts = self.provenance.parameters["samples_by_trait"]
+        assert isinstance(counts, dict)
+        return {name: int(str(count)) for name, count in counts.items()}
+
+    @property
+    def plot(self) -> AssociationPlots:
+        """Plots of one trait: `result.plot.manhattan()`, `result.plot.qq()`."""
+        return AssociationPlots(self)
+
+    def of_trait(self, trait: str | None = None) -> AssociationResult:
+        """Return the rows of one trait; with one trait only, its name may be left out."""
+        name = self._one_trait(trait)
+        if len(self.traits) == 1:
+            return self
+        import pyarrow.compute as pc
+
+        return AssociationResult(self.table.filter(pc.equal(self.table["trait"], name)), self.provenance)
+
+    def top(self, n: int = 10, *, trait: str | None = None) -> AssociationResult:
+        """Return the `n` rows of largest -log10 p, of one trait or of all; ties stay in row order."""
+        chosen = self if trait is None else self.of_trait(trait)
+        strength = chosen._column("neg_log_10_p_value")
+        order = np.argsort(-strength, kind="stable")
+        order = order[~np.isnan(strength[order])][:n]
+        return AssociationResult(chosen.table.take(pa.array(order)), self.provenance)
+
+    def status_counts(self) -> dict[str, int]:
+        """Return how many rows have each status, for those that occur."""
+        import pyarrow.compute as pc
+
+        counted = {
+            str(pair["values"]): int(pair["counts"])
+            for pair in pc.value_counts(pc.cast(self.table["status"], pa.string())).to_pylist()
+        }
+        return {name: counted[name] for name in STATUS_NAMES if name in counted}
+
+    def lambda_gc(self) -> dict[str, float]:
+        """Return the genomic inflation factor of each trait (Devlin and Roeder 1999, Biometrics 55:997).
+
+        The median of the chi-squared statistics (one degree of freedom) that belong to the p values, over the median
+        expected without association. NaN for a trait without a tested variant.
+        """
+        from scipy import stats
+
+        found = {}
+        for name in self.traits:
+            strength = self.of_trait(name)._column("neg_log_10_p_value")
+            strength = strength[~np.isnan(strength)]
+            middle = float(np.median(strength)) if strength.size else np.nan
+            found[name] = float(stats.chi2.isf(10.0**-middle, 1)) / _CHI2_MEDIAN
+        return found
+
+    def to_plink2(self, path: Path | str, *, force: bool = False) -> list[Path]:
+        """Write PLINK 2's `--glm` columns, one file a trait; return the paths.
+
+        With one trait, `path` is the file when it ends in `.linear`, `.logistic`, `.firth` or `.hybrid`. Otherwise it
+        is a prefix and files are called `PREFIX.TRAIT.glm.linear` and so on. A1 is the ALT allele. P is printed from
+        its logarithm, so that it may read 1.2e-400.
+        """
+        kind = {"linear": "linear", "logistic": "logistic.hybrid", "firth": "firth"}[self.model]
+        whole = Path(path).suffix in {".linear", ".logistic", ".firth", ".hybrid"}
+        if whole and len(self.traits) > 1:
+            raise UsageError(f"{path} is one file, but there are {len(self.traits)} traits; give a prefix without .glm")
+        targets = []
+        for name in self.traits:
+            if not whole and (_FORBIDDEN_IN_NAMES & set(name) or name.startswith((".", "-"))):
+                raise UsageError(f"trait {name} cannot be part of a file name; rename it")
+            targets.append(Path(path) if whole else Path(f"{path}.{name}.glm.{kind}"))
+        for target in targets:
+            refuse_existing(target, force=force)
+        for name, target in zip(self.traits, targets, strict=True):
+            with atomic_path(target, force=force) as temporary, open(temporary, "w", encoding="utf-8") as handle:
+                handle.writelines(_plink2_lines(self.of_trait(name), self.model))
+        return targets
+
+    def _one_trait(self, trait: str | None) -> str:
+        if trait is None:
+            if len(self.traits) != 1:
+                raise UsageError(f"name one of the traits {', '.join(self.traits[:5])}")
+            return self.traits[0]
+        if trait not in self.traits:
+            raise UsageError(f"{trait} is not a trait of this result; it has {', '.join(self.traits[:5])}")
+        return trait
+
+    def _column(self, name: str) -> npt.NDArray[np.float64]:
+        """Return a column as float64, NaN where null."""
+        return np.asarray(self.table[name].to_numpy(), dtype=np.float64)
+
+
+@dataclass(frozen=True, repr=False)
+class AssociationPlots:
+    """The plots of an association result; each returns a matplotlib figure."""
+
+    result: AssociationResult
+
+    def manhattan(self, trait: str | None = None, *, label_top: int = 3) -> Figure:
+        """Return -log10 p along the genome of one trait, the strongest `label_top` loci named."""
+        from genomics_dc.plots import association
+
+        one = self.result.of_trait(trait)
+        return association.manhattan(
+            one.table["chromosome"].cast(pa.string()).to_pylist(),
+            np.asarray(one.table["base_pair_location"].to_numpy(), dtype=np.int64),
+            one._column("neg_log_10_p_value"),
+            one.table["variant_id"].to_pylist(),
+            trait=one._one_trait(trait),
+            n_samples=one.samples_by_trait[one._one_trait(trait)],
+            label_top=label_top,
+        )
+
+    def qq(self, trait: str | None = None) -> Figure:
+        """Return observed against expected -log10 p of one trait, with lambda GC."""
+        from genomics_dc.plots import association
+
+        one = self.result.of_trait(trait)
+        name = one._one_trait(trait)
+        return association.qq(
+            one._column("neg_log_10_p_value"),
+            trait=name,
+            lambda_gc=AssociationResult(one.table, one.provenance).lambda_gc()[name],
+            n_samples=one.samples_by_trait[name],
+        )
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write Manhattan and QQ plot of every trait as SVG and PNG into `folder`; return the paths."""
+        from genomics_dc.plots import style
+
+        out = Path(folder)
+        out.mkdir(parents=True, exist_ok=True)
+        written: list[Path] = []
+        for number, name in enumerate(self.result.traits, start=1):
+            safe = "".join("_" if letter in _FORBIDDEN_IN_NAMES or letter.isspace() else letter for letter in name)
+            stem = safe if safe == name else f"{safe}-{number}"  # two names must not become one file
+            written += style.save(self.manhattan(name), out / f"manhattan.{stem}")
+            written += style.save(self.qq(name), out / f"qq.{stem}")
+        return written
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Traits that are complete in the same samples: `traits` are their numbers, `rows` the view's samples."""
+
+    traits: tuple[int, ...]
+    rows: npt.NDArray[np.int64]
+    prepared: linear.LinearDesign | logistic.LogisticDesign
+
+
+class _Estimates:
+    """The columns that grow block by block: [T, V], or [groups, V] where traits of a group share them."""
+
+    def __init__(self, n_traits: int, n_groups: int, n_variants: int) -> None:
+        self.beta = np.full((n_traits, n_variants), np.nan)
+        self.error = np.full((n_traits, n_variants), np.nan)
+        self.strength = np.full((n_traits, n_variants), np.nan)
+        self.status = np.zeros((n_traits, n_variants), dtype=np.int8)
+        self.n = np.zeros((n_groups, n_variants), dtype=np.int32)
+        self.frequency = np.full((n_groups, n_variants), np.nan)
+
+    def put(self, number: int, group: _Group, span: slice, fitted: linear.LinearFit | logistic.LogisticFit) -> None:
+        """Store what a group's fit says about the variants of `span`."""
+        shape = (span.stop - span.start, len(group.traits))
+        for target, values in (
+            (self.beta, fitted.beta),
+            (self.error, fitted.standard_error),
+            (self.strength, fitted.neg_log10_p),
+            (self.status, fitted.status),
+        ):
+            target[list(group.traits), span] = values.reshape(shape).T
+        self.n[number, span] = fitted.n
+        self.frequency[number, span] = fitted.frequency
+
+
+def associate(
+    view: StoreView,
+    phenotypes: Any,
+    *,
+    traits: Sequence[str] | None,
+    covariates: Any = None,
+    covariate_names: Sequence[str] | None = None,
+    model: Model = "linear",
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> AssociationResult:
+    """Test every variant of a view against every trait.
+
+    Parameters
+    ----------
+    view
+        Variants and samples; the numbers do not depend on how its chunks lie.
+    phenotypes, covariates
+        Path to a table, pandas or polars frame, or Arrow table: see `analyses.phenotypes`. An intercept is always in.
+    traits
+        Columns of `phenotypes`; None takes all.
+    covariate_names
+        Columns of `covariates` (of `phenotypes` where no covariates are given); None takes all of `covariates`.
+    model
+        "linear"; "logistic" (0 and 1, or 1 and 2), with Firth's answer where the plain one has no maximum; "firth".
+    threads
+        All processors when None. The result has the same bytes for any number.
+    progress
+        Called with (variants done, variants of all).
+
+    Raises
+    ------
+    InputError, UsageError
+        As one sentence: an unknown or duplicated sample, a trait that is absent, constant, missing everywhere or not of
+        the model, text among numbers, dependent covariates, more covariates than samples, a view without variants.
+    """
+    if model not in MODELS:
+        raise UsageError(f"model must be one of {', '.join(MODELS)}, not {model}")
+    if not view.n_samples:
+        raise InputError(f"no sample is left in the view of {view.path}; nothing can be tested")
+    aligned = samples_by.align(
+        [str(name) for name in view.sample_ids],
+        [str(name) for name in type(view).open(view.path).sample_ids],
+        phenotypes,
+        traits=traits,
+        covariates=covariates,
+        covariate_names=covariate_names,
+    )
+    groups = _groups(aligned, model)
+    n_variants = view.n_variants
+    if not n_variants:
+        raise InputError(f"no variant of {view.path} is left after region and filters; loosen them")
+
+    def work(dosage: npt.NDArray[np.int8]) -> list[linear.LinearFit | logistic.LogisticFit]:
+        return [_fit(dosage, group, model) for group in groups]
+
+    estimates = _Estimates(len(aligned.trait_names), len(groups), n_variants)
+    done = 0
+    workers = threads or len(os.sched_getaffinity(0))
+    for fitted in ordered_map(work, _tasks(view, _VARIANTS_PER_TASK[model]), threads=workers):
+        span = slice(done, done + len(fitted[0].n))
+        for number, group in enumerate(groups):
+            estimates.put(number, group, span, fitted[number])
+        done = span.stop
+        if progress is not None:
+            progress(done, n_variants)
+    sizes = {aligned.trait_names[t]: len(group.rows) for group in groups for t in group.traits}
+    provenance = provenance_of(
+        "associate",
+        view,
+        {
+            "model": model,
+            "rule": _RULES[model],
+            "traits": list(aligned.trait_names),
+            "covariates": list(aligned.covariate_names),
+            "samples_by_trait": {name: sizes[name] for name in aligned.trait_names},
+        },
+        inputs=aligned.inputs,
+    )
+    return AssociationResult(_table(view.sites(), aligned.trait_names, groups, estimates), provenance)
+
+
+def _fit(dosage: npt.NDArray[np.int8], group: _Group, model: Model) -> linear.LinearFit | logistic.LogisticFit:
+    if isinstance(group.prepared, linear.LinearDesign):
+        return linear.fit(dosage, group.prepared, group.rows)
+    return logistic.fit(dosage, group.prepared, group.rows, always_firth=model == "firth")
+
+
+def _tasks(view: StoreView, size: int) -> Iterator[npt.NDArray[np.int8]]:
+    for block in view.blocks("dosage"):
+        dosage = block["dosage"]
+        for start in range(0, len(dosage), size):
+            yield dosage[start : start + size]
+
+
+def _groups(aligned: samples_by.AlignedTraits, model: Model) -> list[_Group]:
+    """Return the traits grouped by the samples that are complete, each group with its prepared design."""
+    by_samples: dict[bytes, tuple[npt.NDArray[np.int64], list[int]]] = {}
+    for trait in range(len(aligned.trait_names)):
+        rows = samples_by.complete_samples(aligned, trait)
+        # A logistic fit takes one trait at a time.
+        key = rows.tobytes() + (b"" if model == "linear" else trait.to_bytes(8, "little"))
+        by_samples.setdefault(key, (rows, []))[1].append(trait)
+    return [_group(aligned, rows, traits, model) for rows, traits in by_samples.values()]
+
+
+def _group(aligned: samples_by.AlignedTraits, rows: npt.NDArray[np.int64], traits: list[int], model: Model) -> _Group:
+    values = aligned.traits[rows][:, traits]
+    covariates = aligned.covariates[rows]
+    names = [aligned.trait_names[t] for t in traits]
+    try:
+        if model == "linear":
+            return _Group(tuple(traits), rows, linear.design(values, covariates))
+        cases = samples_by.case_control(values[:, 0], names[0], aligned.source)
+        return _Group(tuple(traits), rows, logistic.design(cases, covariates))
+    except DependentColumnError as error:
+        columns, labels = (values, names) if error.kind == "trait" else (covariates, list(aligned.covariate_names))
+        raise samples_by.explain_dependent(error, columns, labels, covariates, aligned.covariate_names) from None
+    except logistic.SeparatedTraitError:
+        raise _explain_separated(names[0], values[:, 0], covariates, aligned) from None
+
+
+def _explain_separated(
+    trait: str,
+    values: npt.NDArray[np.float64],
+    covariates: npt.NDArray[np.float64],
+    aligned: samples_by.AlignedTraits,
+) -> InputError:
+    cases, controls = covariates[values == values.max()], covariates[values == values.min()]
+    apart = (cases.min(axis=0) >= controls.max(axis=0)) | (cases.max(axis=0) <= controls.min(axis=0))
+    guilty = [aligned.covariate_names[j] for j in np.flatnonzero(apart)] or list(aligned.covariate_names)
+    word = "covariate" if len(guilty) == 1 else "covariates"
+    alone = "alone tells" if len(guilty) == 1 else "tell"
+    return InputError(
+        f"{word} {', '.join(guilty)} {alone} cases from controls of trait {trait} (collinear with the trait); "
+        "leave it out, or no variant can be tested"
+    )
+
+
+def _table(sites: Sites, trait_names: Sequence[str], groups: Sequence[_Group], estimates: _Estimates) -> pa.Table:
+    """Return the result table: a chunk a trait, and the site columns shared between the chunks without a copy."""
+    n_traits = len(trait_names)
+    group_of = {trait: number for number, group in enumerate(groups) for trait in group.traits}
+    alleles = [(ref, *alt.split(",")) for ref, alt in zip(sites.ref, sites.alt, strict=True)]
+    contigs, codes = np.unique(sites.contig.astype(str), return_inverse=True)
+    chromosome = pa.DictionaryArray.from_arrays(
+        pa.array(codes.astype(np.int32)), pa.array(contigs.tolist(), pa.string())
+    )
+    effect = pa.array([None if one[1] == "." else one[1] for one in alleles], pa.string())
+    other = pa.array([",".join((one[0], *one[2:])) for one in alleles], pa.string())
+    shared = {
+        "chromosome": chromosome,
+        "base_pair_location": pa.array(sites.position.astype(np.int64)),
+        "effect_allele": effect,
+        "other_allele": other,
+        "variant_id": pa.array(sites.variant_id.tolist(), pa.string()),
+    }
+    n_of_group = [pa.array(row) for row in estimates.n]
+    frequency_of_group = [_floats(row) for row in estimates.frequency]
+    tests = pa.array(["ADD", "FIRTH"], pa.string())
+    statuses = pa.array(STATUS_NAMES, pa.string())
+    names = pa.array(list(trait_names), pa.string())
+    everyone = range(n_traits)
+
+    def each(make: Callable[[int], pa.Array]) -> pa.ChunkedArray:
+        return pa.chunked_array([make(trait) for trait in everyone])
+
+    def same(name: str) -> pa.ChunkedArray:
+        return pa.chunked_array([shared[name]] * n_traits)
+
+    def coded(codes: npt.NDArray[np.integer[Any]], words: pa.Array) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), words)
+
+    n_variants = len(sites)
+    return pa.table(
+        {
+            "chromosome": same("chromosome"),
+            "base_pair_location": same("base_pair_location"),
+            "effect_allele": same("effect_allele"),
+            "other_allele": same("other_allele"),
+            "beta": each(lambda t: _floats(estimates.beta[t])),
+            "standard_error": each(lambda t: _floats(estimates.error[t])),
+            "effect_allele_frequency": each(lambda t: frequency_of_group[group_of[t]]),
+            "p_value": each(lambda t: _floats(10.0 ** -estimates.strength[t])),
+            "neg_log_10_p_value": each(lambda t: _floats(estimates.strength[t])),
+            "n": each(lambda t: n_of_group[group_of[t]]),
+            "variant_id": same("variant_id"),
+            "trait": each(lambda t: coded(np.full(n_variants, t), names)),
+            "test": each(lambda t: coded(estimates.status[t] == FIRTH, tests)),
+            "status": each(lambda t: coded(estimates.status[t], statuses)),
+        }
+    )
+
+
+def _floats(values: npt.NDArray[np.float64]) -> pa.Array:
+    """Return an Arrow array in which NaN, no estimate, is null."""
+    return pa.array(values, from_pandas=True)
+
+
+def _plink2_lines(one: AssociationResult, model: str) -> Iterator[str]:
+    """Yield header and rows as PLINK 2 `--glm` writes them, numbers to 6 digits."""
+    mixed = model == "logistic"
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "A1", *(["FIRTH?"] if mixed else []), "TEST", "OBS_CT"]
+    columns += ["BETA", "SE", "T_STAT", "P"] if model == "linear" else ["OR", "LOG(OR)_SE", "Z_STAT", "P"]
+    yield "\t".join([*columns, "ERRCODE"]) + "\n"
+    table = one.table
+    beta, error = one._column("beta"), one._column("standard_error")
+    strength = one._column("neg_log_10_p_value")
+    text = {
+        name: table[name].cast(pa.string()).to_pylist()
+        for name in ("chromosome", "variant_id", "other_allele", "effect_allele", "test", "status", "n")
+    }
+    places = table["base_pair_location"].to_pylist()
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = beta / error
+        shown = beta if model == "linear" else np.exp(beta)
+    for row in range(table.num_rows):
+        firth = text["test"][row] == "FIRTH"
+        alt = text["effect_allele"][row] or "."
+        tested = not np.isnan(beta[row])
+        cells = [
+            text["chromosome"][row],
+            str(places[row]),
+            text["variant_id"][row],
+            text["other_allele"][row],
+            alt,
+            alt,
+        ]
+        cells += [("Y" if firth else "N")] if mixed else []
+        cells += ["ADD", text["n"][row]]
+        cells += [_digits(shown[row]), _digits(error[row]), _digits(ratio[row]), _p_text(strength[row])]
+        yield "\t".join([*cells, "." if tested else text["status"][row].upper()]) + "\n"
+
+
+def _digits(value: float) -> str:
+    return "NA" if np.isnan(value) else f"{value:.6g}"
+
+
+def _p_text(strength: float) -> str:
+    """Return p to 6 digits from -log10 p, also where p is too small for a float."""
+    if np.isnan(strength):
+        return "NA"
+    if np.isinf(strength):
+        return "0"
+    if strength < 300:
+        return f"{10.0**-strength:.6g}"
+    exponent = int(np.ceil(strength))
+    mantissa = 10.0 ** (exponent - strength)
+    return f"{mantissa:.6g}e-{exponent}"

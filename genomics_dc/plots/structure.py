@@ -1,0 +1,75 @@
+"""Plots of principal components: samples on two axes, and the eigenvalues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from genomics_dc.plots import style
+
+_Floats = npt.NDArray[np.float64]
+
+_MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
+
+
+@style.applied()
+def scatter(
+    x: _Floats,
+    y: _Floats,
+    *,
+    axis_names: tuple[str, str],
+    shares: tuple[float, float],
+    groups: Sequence[str] | None,
+    n_variants: int,
+) -> Figure:
+    """Return samples on two components; `shares` are the shares of variance, `groups` one label a sample or None."""
+    figure, grid = style.new_figure(6.8 if groups is not None else 5.6, 5.2)
+    axes = grid[0, 0]
+    style.title(
+        axes,
+        f"{axis_names[0]} and {axis_names[1]}",
+        f"{style.count(len(x), 'sample')}, {style.count(n_variants, 'variant')}",
+    )
+    rasterized = len(x) > style.RASTERISE_ABOVE_POINTS
+    if groups is None:
+        axes.scatter(x, y, s=14, color=style.BLUE, alpha=0.7, linewidths=0, rasterized=rasterized)
+    else:
+        labels = np.array(groups, dtype=object)
+        for number, name in enumerate(sorted(set(groups))):
+            here = labels == name
+            axes.scatter(
+                x[here],
+                y[here],
+                s=16,
+                color=style.PALETTE[number % len(style.PALETTE)],
+                marker=_MARKERS[number // len(style.PALETTE) % len(_MARKERS)],
+                alpha=0.75,
+                linewidths=0,
+                rasterized=rasterized,
+                label=f"{name} ({here.sum():,})",
+            )
+        style.legend_outside(axes)
+    axes.axhline(0, color=style.GREY, linewidth=0.6)
+    axes.axvline(0, color=style.GREY, linewidth=0.6)
+    axes.set_xlabel(f"{axis_names[0]} ({shares[0]:.2%} of variance)")
+    axes.set_ylabel(f"{axis_names[1]} ({shares[1]:.2%} of variance)")
+    return figure
+
+
+@style.applied()
+def scree(eigenvalues: _Floats, shares: _Floats) -> Figure:
+    """Return the eigenvalues in order, each with its share of variance."""
+    figure, grid = style.new_figure(5.6, 4.0)
+    axes = grid[0, 0]
+    axes.grid(False, axis="x")
+    number = np.arange(1, len(eigenvalues) + 1)
+    style.title(axes, "Eigenvalues", f"together {np.nansum(shares):.1%} of variance")
+    axes.plot(number, eigenvalues, color=style.BLUE, marker="o", markersize=5, linewidth=1.2)
+    axes.set_xticks(number if len(number) <= 20 else number[:: len(number) // 10])
+    axes.set_ylim(0, max(float(eigenvalues.max()), 1e-9) * 1.1)
+    axes.set_xlabel("Component")
+    axes.set_ylabel("Eigenvalue")
+    return figure
