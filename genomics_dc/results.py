@@ -59,7 +59,7 @@ class Result:
         if target.suffix == ".tsv":
             from pyarrow import csv
 
-            options = csv.WriteOptions(delimiter="\t", quoting_style="none")
+            options = csv.WriteOptions(delimiter="\t", quoting_style="none", quoting_header="none")
             with atomic_path(target, force=force) as temporary:
                 csv.write_csv(_missing_as_na(self.table), temporary, options)
             write_text(Path(f"{target}.provenance.json"), self.provenance.to_json() + "\n", force=True)

@@ -12,6 +12,8 @@ from genomics_dc.plots import style
 
 Floats = npt.NDArray[np.float64]
 
+# Pairs of different ancestry, or few variants, give estimates far below zero; what matters is above.
+_LOWEST_DRAWN = -0.5
 _COLOURS = (style.VERMILLION, style.ORANGE, style.GREEN, style.PURPLE)
 
 
@@ -31,11 +33,14 @@ def kinship(
     figure, axes = style.new_figure(7.4, 4.8)
     one = axes[0, 0]
     known = np.isfinite(kinship_coefficient) & np.isfinite(ibs0)
-    style.title(
-        one,
-        "Relatedness",
-        f"{style.count(int(known.sum()), 'pair')} of {n_samples:,} samples; KING-robust",
-    )
+    below = int((known & (kinship_coefficient < _LOWEST_DRAWN)).sum())
+    note = f"{style.count(int(known.sum()), 'pair')} of {n_samples:,} samples; KING-robust"
+    style.title(one, "Relatedness", note + (f"; {below:,} below {_LOWEST_DRAWN:g} not drawn" if below else ""))
+    any_known = known.any()
+    known &= kinship_coefficient >= _LOWEST_DRAWN
+    if any_known and not known.any():
+        style.nothing_to_show(one, f"every pair has a kinship below {_LOWEST_DRAWN:g}: unrelated")
+        return figure
     if not known.any():
         style.nothing_to_show(one, "no pair of samples with heterozygous calls in common")
         return figure

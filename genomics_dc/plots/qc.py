@@ -49,7 +49,7 @@ def missingness(
         one.set_ylabel(f"{noun}s (log scale)")
         if limit is not None:
             over = int((rates > limit).sum())
-            style.threshold_line(one, limit, f"limit {limit:.3g}: {over:,} above")
+            style.threshold_line(one, limit, f"limit {limit:.3%}".rstrip("0%").rstrip(".") + f"%: {over:,} above")
     return figure
 
 
@@ -206,7 +206,7 @@ def ti_tv(allele_class: npt.NDArray[np.object_], allele_frequency: Floats, sampl
         median = float(np.median(known))
         right.axvline(median, color=style.GREY, linestyle=":", linewidth=1.2, label=f"median {median:.2f}")
         right.legend(loc="upper right", fontsize=8)
-        right.set_xlabel("transitions per transversion, over the alleles a sample carries")
+        right.set_xlabel("transitions per transversion carried")
         right.set_ylabel("samples")
         style.thousands(right.yaxis)
     else:
@@ -244,8 +244,8 @@ def _ti_tv_by_frequency(axes: Axes, is_transition: npt.NDArray[np.bool_], minor:
     axes.set_xticks(places, names, fontsize=8)
     axes.set_xlim(-0.5, len(places) - 0.5)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("frequency of the rarer allele (variants below); bars: 95 % interval")
-    axes.set_ylabel("transitions per transversion")
+    axes.set_xlabel("frequency of the rarer allele; below: variants")
+    axes.set_ylabel("transitions per transversion, 95 % interval")
 
 
 def _thinned(n: int) -> npt.NDArray[Any]:
