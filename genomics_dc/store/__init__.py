@@ -7,18 +7,37 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from genomics_dc.store.build import build_store
+    from genomics_dc.store.export import export_vcf, query
     from genomics_dc.store.info import StoreInfo, store_info
     from genomics_dc.store.read import Block, Sites, StoreView
+    from genomics_dc.store.verify import Finding, VerifyReport, verify_store
 
-__all__ = ["Block", "Sites", "StoreInfo", "StoreView", "build_store", "store_info"]
+__all__ = [
+    "Block",
+    "Finding",
+    "Sites",
+    "StoreInfo",
+    "StoreView",
+    "VerifyReport",
+    "build_store",
+    "export_vcf",
+    "query",
+    "store_info",
+    "verify_store",
+]
 
 _HOME = {
     "Block": "read",
+    "Finding": "verify",
     "Sites": "read",
     "StoreInfo": "info",
     "StoreView": "read",
+    "VerifyReport": "verify",
     "build_store": "build",
+    "export_vcf": "export",
+    "query": "export",
     "store_info": "info",
+    "verify_store": "verify",
 }
 
 

@@ -143,6 +143,7 @@ def _write_store(
                 schema.OWN_FORMAT_VERSION: schema.FORMAT_VERSION,
                 schema.OWN_ASSEMBLY: assembly or header.assembly,
                 schema.OWN_HEADER: header.text,
+                schema.OWN_EVERY_RECORD_HAS_GENOTYPE: all(source.every_record_has_genotype for source in sources),
             },
         },
     )

@@ -180,8 +180,7 @@ class StoreView:
     @property
     def assembly(self) -> str | None:
         """The genome build that was recorded when the store was built, or None."""
-        own = self._shared.files.group.attrs.get(schema.ATTRIBUTE_OWN)
-        value = own.get(schema.OWN_ASSEMBLY) if isinstance(own, dict) else None
+        value = self._own(schema.OWN_ASSEMBLY)
         return value if isinstance(value, str) else None
 
     @property
@@ -361,8 +360,15 @@ class StoreView:
 
     def vcf_header(self) -> str:
         """Return the header text of the VCF that the store was built from."""
+        return str(self._own(schema.OWN_HEADER) or "")
+
+    def every_record_has_genotype(self) -> bool:
+        """Tell whether the VCF had GT in each record, so that no call of a record is "./." rather than no GT."""
+        return bool(self._own(schema.OWN_EVERY_RECORD_HAS_GENOTYPE))
+
+    def _own(self, name: str) -> Any:
         own = self._shared.files.group.attrs.get(schema.ATTRIBUTE_OWN)
-        return str(own.get(schema.OWN_HEADER, "")) if isinstance(own, dict) else ""
+        return own.get(name) if isinstance(own, dict) else None
 
     def sample_numbers(self) -> Rows | None:
         """Return the columns in the store of this view's samples, int64[S], or None when it has all in store order."""

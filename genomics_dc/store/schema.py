@@ -23,10 +23,8 @@ ATTRIBUTE_OWN: Final = "genomics_dc"
 ATTRIBUTE_DESCRIPTION: Final = "description"
 OWN_FORMAT_VERSION: Final = "format_version"
 OWN_ASSEMBLY: Final = "assembly"
-OWN_REFERENCE_SHA256: Final = "reference_sha256"
 OWN_HEADER: Final = "vcf_header"
-OWN_N_VARIANTS: Final = "n_variants"
-OWN_N_SAMPLES: Final = "n_samples"
+OWN_EVERY_RECORD_HAS_GENOTYPE: Final = "every_record_has_genotype"
 
 MANIFEST_NAME: Final = "manifest.json"
 METADATA_NAME: Final = "zarr.json"
@@ -76,6 +74,8 @@ REGION_INDEX_COLUMNS: Final = ("chunk", "contig", "first", "last", "greatest_end
 HTSLIB_INT_MISSING: Final = -(2**31)
 HTSLIB_INT_FILL: Final = -(2**31) + 1
 
+INT_MISSING: Final = -1
+INT_FILL: Final = -2
 ALLELE_MISSING: Final = -1
 ALLELE_FILL: Final = -2
 

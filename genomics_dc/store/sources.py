@@ -128,6 +128,7 @@ class Source:
     header: Header
     spans: tuple[Span, ...]
     exact: frozenset[str] = field(default=frozenset())
+    every_record_has_genotype: bool = False
 
     @property
     def n_records(self) -> int:
@@ -182,7 +183,7 @@ def _prepare(path: Path, stem: Path, bases: _Bases | None) -> Source:
         bases.raise_on_mismatch(path)
     if not source.n_records:
         raise InputError(f"{path} has a header but no records; nothing can be stored")
-    with _quiet_htslib():
+    with quiet_htslib():
         try:
             pysam.bcftools.index("--csi", str(link), catch_stdout=False)
         except pysam.utils.SamtoolsError as error:
@@ -266,13 +267,13 @@ def _scan_text(path: Path, link: Path, bases: _Bases | None) -> Source:
             check.text(line, number)
         else:
             raise InputError(f"{path}, line {number} is empty; a VCF has no empty lines")
-    return Source(path, link, header, tuple(check.spans), frozenset(check.exact))
+    return check.source(link)
 
 
 def _scan_bcf(path: Path, link: Path, bases: _Bases | None) -> Source:
     import pysam
 
-    with _quiet_htslib():
+    with quiet_htslib():
         try:
             opened = pysam.VariantFile(str(link))
         except (OSError, ValueError) as error:
@@ -286,7 +287,7 @@ def _scan_bcf(path: Path, link: Path, bases: _Bases | None) -> Source:
                     check.text(str(record).rstrip("\n"), number)
             except OSError as error:
                 raise InputError(f"{path} is truncated or damaged after record {number}: {error}") from error
-    return Source(path, link, header, tuple(check.spans), frozenset(check.exact))
+    return check.source(link)
 
 
 class _RecordCheck:
@@ -301,7 +302,19 @@ class _RecordCheck:
         self._contigs = frozenset(header.contigs)
         self._filters_known: set[str] = {".", "PASS"}
         self._formats_known: set[str] = set()
+        self._n_without_genotype = 0
         self._n_columns = _N_FIXED_COLUMNS + (1 + len(header.samples) if header.samples else 0)
+
+    def source(self, link: Path) -> Source:
+        """Return the file as checked, once all its records are."""
+        return Source(
+            self.path,
+            link,
+            self.header,
+            tuple(self.spans),
+            frozenset(self.exact),
+            every_record_has_genotype=bool(self.header.samples) and not self._n_without_genotype,
+        )
 
     def text(self, line: str, number: int) -> None:
         """Check one record."""
@@ -378,6 +391,8 @@ class _RecordCheck:
             if len(set(names)) != len(names):
                 raise InputError(f"{where}: a FORMAT key stands twice in {keys}")
             self._formats_known.add(keys)
+        if not keys.startswith("GT"):
+            self._n_without_genotype += 1
         if _SENTINEL_IN_CALLS.search("\t" + calls):
             names = keys.split(":")
             for call in calls.split("\t"):
@@ -553,7 +568,7 @@ def _in_genome_order(sources: Sequence[Source]) -> list[Source]:
 
 
 @contextmanager
-def _quiet_htslib() -> Iterator[None]:
+def quiet_htslib() -> Iterator[None]:
     """Keep htslib's own warnings off stderr: what matters is said in our sentences."""
     import pysam
 

@@ -61,7 +61,8 @@ class _TextReader:
             yield {name: self._as_text(name, array) for name, array in chunk.items()}
 
     def variants(self, **options: Any) -> Iterator[dict[str, Any]]:
-        for chunk in self.variant_chunks(**options):
+        for read_chunk in self.variant_chunks(**options):
+            chunk = {name: _for_query(name, array) for name, array in read_chunk.items()}
             for row in range(len(next(iter(chunk.values())))):
                 yield {name: array[row] for name, array in chunk.items()}
 
@@ -72,11 +73,35 @@ class _TextReader:
         return float_text(array).astype(np.dtypes.StringDType())
 
 
+_NOT_A_FIELD = {schema.VARIANT_FILTER, schema.VARIANT_ALLELE}
+
+
+def _for_query(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return values so that vcztools prints them as bcftools does: a flag as 1, a vector that is all missing as "."."""
+    if name in _NOT_A_FIELD or name.startswith(schema.CALL_GENOTYPE):
+        return array
+    if array.dtype.kind == "b":
+        return np.where(array, 1, schema.INT_MISSING).astype(np.int8)
+    n_axes_of_record = 2 if name.startswith(schema.CALL_PREFIX) else 1
+    if array.ndim <= n_axes_of_record or array.shape[-1] < 2:
+        return array
+    missing: Any = "." if array.dtype.kind in "TUO" else schema.INT_MISSING
+    fill: Any = "" if array.dtype.kind in "TUO" else schema.INT_FILL
+    nothing = ((array == missing) | (array == fill)).all(axis=-1)
+    if not nothing.any():
+        return array
+    array = array.copy()
+    array[nothing, 0] = missing
+    array[nothing, 1:] = fill
+    return array
+
+
 def _open_reader(view: StoreView) -> Any:
     import vcztools
 
     # A few workers only: the default of 32 threads helps object stores, not a local disk.
     reader = vcztools.VczReader(view.zarr_group(), readahead_workers=2, readahead_bytes=0)
+    reader.set_bcftools_semantics()  # INFO as it is stored, also for some samples: nothing is counted anew
     numbers = view.sample_numbers()
     if numbers is not None:
         reader.set_sample_indexes(numbers)
@@ -92,6 +117,7 @@ def records(view: StoreView) -> Iterator[str]:
 
     if not len(view.sites_index()):
         return
+    every_record_has_gt = view.every_record_has_genotype()
     with _open_reader(view) as reader:
         wrapped = _TextReader(reader)
         for read_chunk in wrapped.variant_chunks():
@@ -100,10 +126,24 @@ def records(view: StoreView) -> Iterator[str]:
             collected = _Lines()
             with VcfWriter(wrapped, collected, encode_threads=1) as writer:
                 writer.write_chunk(chunk)
-            for line, value in zip(collected.lines(), quality, strict=True):
-                fields = line.split("\t", 6)
+            for row, (line, value) in enumerate(zip(collected.lines(), quality, strict=True)):
+                fields = line.split("\t", 9)
                 fields[5] = str(value)
+                if every_record_has_gt and len(fields) > 9 and fields[8].partition(":")[0] != "GT":
+                    fields[8:] = _with_missing_genotypes(fields[8], fields[9], chunk, row)
                 yield "\t".join(fields)
+
+
+def _with_missing_genotypes(keys: str, calls: str, chunk: dict[str, npt.NDArray[Any]], row: int) -> list[str]:
+    """Return FORMAT and calls with the GT that vcztools leaves out where no sample has a call."""
+    genotype, phased = chunk[schema.CALL_GENOTYPE][row], chunk[schema.CALL_GENOTYPE_PHASED][row]
+    words = [
+        ("|" if together else "/").join("." * max(1, int(np.count_nonzero(alleles != schema.ALLELE_FILL))))
+        for alleles, together in zip(genotype, phased, strict=True)
+    ]
+    if keys == ".":
+        return ["GT", "\t".join(words)]
+    return [f"GT:{keys}", "\t".join(f"{gt}:{call}" for gt, call in zip(words, calls.split("\t"), strict=True))]
 
 
 def _utf8(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -222,7 +262,7 @@ def differences(first: str, second: str, sample_ids: Sequence[str]) -> list[str]
         for key in dict.fromkeys([*keys_a, *keys_b]):
             value_a, value_b = call_a.get(key, "."), call_b.get(key, ".")
             if not _same_value(value_a, value_b, genotype=key == "GT"):
-                found.append(f"FORMAT/{key} of sample {sample} {value_a} and {value_b}")
+                found.append(f"FORMAT/{key} of sample {sample}")  # never a person's genotype
     return found
 
 
@@ -237,7 +277,8 @@ def _same_value(a: str, b: str, *, genotype: bool = False) -> bool:
     if a == b:
         return True
     if genotype:
-        return False
+        # a record without GT and one whose calls are all missing are the same array
+        return "." in (a, b) and not a.strip("./|") and not b.strip("./|")
     if not a.strip(".,") and not b.strip(".,"):
         return True
     parts_a, parts_b = a.split(","), b.split(",")

@@ -1,0 +1,194 @@
+"""`genomics-dc store`: build, info, verify, query, export."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genomics_dc.cli.options import ForceOption, JsonOption, OutputOption, RegionOption, StoreArgument
+from genomics_dc.errors import FindingsError
+
+VcfArgument = Annotated[
+    list[Path], typer.Argument(help="One joint VCF or BCF, or several that split it by region.", metavar="VCF...")
+]
+ReferenceOption = Annotated[
+    Path | None, typer.Option("--reference", help="FASTA with index; REF of every record is held against its bases.")
+]
+AssemblyOption = Annotated[
+    str | None, typer.Option("--assembly", help="Genome build to record, such as GRCh37; else what the header names.")
+]
+WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes to use.")]
+SamplesOption = Annotated[
+    str | None, typer.Option("--samples", "-s", help="Sample ids to print, with commas between, in this order.")
+]
+FormatOption = Annotated[
+    str, typer.Option("--format", "-f", help=r"What to print, as in bcftools query: '%CHROM\t%POS[\t%GT]\n'.")
+]
+DeepOption = Annotated[bool, typer.Option("--deep", help="Decode every chunk and derive the packed genotypes again.")]
+AgainstOption = Annotated[
+    list[Path] | None, typer.Option("--against", help="Compare every record and field with this VCF; may be repeated.")
+]
+ListOption = Annotated[bool, typer.Option("--list-samples", "-l", help="Print the sample ids, one a line, and stop.")]
+
+store_app = typer.Typer(name="store", help="Build, check and read VCF Zarr stores.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add `store` and its commands."""
+    app.add_typer(store_app)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[str, float], None]]:
+    """Give a callback that moves a progress bar on stderr; silent when stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _step, _share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description:<32}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Starting", total=1.0)
+        yield lambda step, share: bar.update(task, description=step[:32], completed=share)
+
+
+@store_app.command()
+def build(
+    vcfs: VcfArgument,
+    output: OutputOption,
+    reference: ReferenceOption = None,
+    assembly: AssemblyOption = None,
+    workers: WorkersOption = 2,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a store from a joint VCF.
+
+    Example: genomics-dc store build joint.vcf.gz --output cohort.vcz --reference GRCh37.fa
+    """
+    from genomics_dc.store import build_store
+
+    with _progress_bar() as progress:
+        built = build_store(
+            vcfs,
+            output,
+            reference=reference,
+            assembly=assembly,
+            force=force,
+            workers=workers,
+            progress=progress,
+        )
+    if as_json:
+        typer.echo(json.dumps(built.to_dict()))
+    else:
+        typer.echo(
+            f"{built.path}: {built.n_variants:,} variants x {built.n_samples:,} samples, hash {built.store_hash}"
+        )
+
+
+@store_app.command()
+def info(store: StoreArgument, as_json: JsonOption = False) -> None:
+    """Print what a store holds.
+
+    Example: genomics-dc store info cohort.vcz
+    """
+    from genomics_dc.store import store_info
+
+    held = store_info(store)
+    if as_json:
+        typer.echo(json.dumps(held.to_dict()))
+        return
+    rows = [
+        ("store", held.path),
+        ("hash", held.store_hash),
+        ("format", str(held.format_version)),
+        ("assembly", held.assembly or "not recorded"),
+        ("variants", f"{held.n_variants:,}"),
+        ("samples", f"{held.n_samples:,}"),
+        ("contigs", ", ".join(held.contigs[:8]) + (", …" if len(held.contigs) > 8 else "")),
+        ("files", f"{held.n_files:,} ({held.stored_bytes:,} bytes)"),
+    ]
+    for name, value in rows:
+        typer.echo(f"{name:<10}{value}")
+    typer.echo()
+    typer.echo(f"{'array':<32}{'type':<14}{'shape':<22}{'chunk':<22}{'bytes':>14}")
+    for array in held.arrays:
+        shape, chunk = " x ".join(map(str, array.shape)), " x ".join(map(str, array.chunk_shape))
+        typer.echo(f"{array.name:<32}{array.dtype:<14}{shape:<22}{chunk:<22}{array.stored_bytes:>14,}")
+
+
+@store_app.command()
+def verify(
+    store: StoreArgument, deep: DeepOption = False, against: AgainstOption = None, as_json: JsonOption = False
+) -> None:
+    """Hold a store against its manifest, itself and its VCF; exit status 3 when anything is wrong.
+
+    Example: genomics-dc store verify cohort.vcz --deep --against joint.vcf.gz
+    """
+    from genomics_dc.store import verify_store
+
+    with _progress_bar() as progress:
+        report = verify_store(store, deep=deep, against=against, progress=progress)
+    if as_json:
+        typer.echo(json.dumps(report.to_dict()))
+    else:
+        for finding in report.findings:
+            typer.echo(f"{finding.kind}: {finding.message}")
+    if not report.ok:
+        raise FindingsError(f"{store} has {len(report.findings)} findings; restore it from a copy, or build it again")
+    if not as_json:
+        compared = f", {report.n_records_compared:,} records compared" if report.against else ""
+        typer.echo(f"{store}: {report.n_files:,} files, {report.n_bytes:,} bytes{compared}: no findings")
+
+
+@store_app.command()
+def query(
+    store: StoreArgument,
+    query_format: FormatOption = r"%CHROM\t%POS\t%ID\t%REF\t%ALT\n",
+    region: RegionOption = None,
+    samples: SamplesOption = None,
+    list_samples: ListOption = False,
+) -> None:
+    r"""Print variants by a format, as bcftools query does.
+
+    Example: genomics-dc store query cohort.vcz -r 20:1,000-2,000 -f '%POS %REF %ALT[ %SAMPLE=%GT]\n'
+    """
+    from genomics_dc.store import StoreView
+    from genomics_dc.store import query as write_lines
+
+    if list_samples:
+        for name in StoreView.open(store).sample_ids:
+            typer.echo(name)
+        return
+    names = None if samples is None else [name for name in samples.split(",") if name]
+    write_lines(store, sys.stdout, query_format=query_format, region=region, samples=names)
+
+
+@store_app.command()
+def export(
+    store: StoreArgument,
+    output: OutputOption,
+    region: RegionOption = None,
+    samples: SamplesOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Write a store back as VCF or BCF, by the ending of the output: .vcf, .vcf.gz, .bcf.
+
+    Example: genomics-dc store export cohort.vcz --output cohort.vcf.gz
+    """
+    from genomics_dc.store import StoreView, export_vcf
+
+    view = StoreView.open(store)
+    if region is not None:
+        view = view.region(region)
+    if samples is not None:
+        view = view.samples([name for name in samples.split(",") if name])
+    n_records = export_vcf(view, output, force=force)
+    typer.echo(f"{output}: {n_records:,} records", err=True)
