@@ -1,0 +1,9 @@
+"""Fixtures of the registry."""
+
+from tests.registry_fixtures import (  # noqa: F401
+    drop_audit_guards,
+    home,
+    postgresql_server,
+    registry_address,
+    sqlite_home,
+)
