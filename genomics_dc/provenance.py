@@ -38,7 +38,7 @@ class Provenance:
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return plain JSON values with stable key order."""
-        return {key: value for key, value in sorted(asdict(self).items())}
+        return dict(sorted(asdict(self).items()))
 
     def to_json(self) -> str:
         """Return canonical JSON: sorted keys, no spaces, UTF-8 kept."""

@@ -80,7 +80,12 @@ def test_help_of_the_command_line_is_cheap() -> None:
 def test_bare_room_import_is_banned() -> None:
     source = "import kernels\nfrom cohorts import models\n"
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--output-format=concise", "--select", "TID251", "--stdin-filename", "x.py", "-"],
+        [
+            *f"{sys.executable} -m ruff check --output-format=concise --select TID251".split(),
+            "--stdin-filename",
+            "x.py",
+            "-",
+        ],
         input=source,
         capture_output=True,
         text=True,
