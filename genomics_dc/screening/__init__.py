@@ -1,0 +1,1 @@
+"""Findings for one person: panel genes, inheritance, classification, and what could not be judged."""
