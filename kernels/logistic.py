@@ -168,6 +168,7 @@ def _maximise(
     turns = _FIRTH_TURNS_MAX if penalised else _NEWTON_TURNS_MAX
     for _turn in range(turns):
         step[:] = 0.0
+        trial[:] = 0.0
         for r in range(n_rows):
             rest = cases[r] - trials[r] * probability[r]
             if penalised:
@@ -178,11 +179,24 @@ def _maximise(
                 leverage = 0.0
                 for i in range(size):
                     leverage += column[i] * column[i]
-                rest += weight[r] * leverage * (0.5 - probability[r])
+                leverage *= weight[r]
+                rest += leverage * (0.5 - probability[r])
+                # The penalty acts like `leverage` more trials, half of them cases. Without them in the step's matrix,
+                # a lone carrier (leverage 1) makes the steps swing for ever.
+                larger = weight[r] * (1.0 + leverage / trials[r])
+                for i in range(size):
+                    for k in range(i + 1):
+                        trial[i, k] += larger * x[r, i] * x[r, k]
             for i in range(size):
                 step[i] += rest * x[r, i]
-        solve_lower_jit(factor, size, step)
-        solve_upper_jit(factor, size, step)
+        if penalised:
+            if not cholesky_jit(trial, size, 1e-13):
+                return NOT_CONVERGED
+            solve_lower_jit(trial, size, step)
+            solve_upper_jit(trial, size, step)
+        else:
+            solve_lower_jit(factor, size, step)
+            solve_upper_jit(factor, size, step)
         largest = 0.0
         for r in range(n_rows):
             move = 0.0

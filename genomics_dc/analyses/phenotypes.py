@@ -39,7 +39,8 @@ class SampleTable:
     """Named columns by sample. `source` says where it came from, for messages; `sha256` is of the bytes read.
 
     `cells` holds text or numbers as they came: a column is turned into numbers when it is asked for, so that a column
-    of text that nobody uses does no harm. `first_line` is the line of the first sample in a file, None for a data frame.
+    of text that nobody uses does no harm. `first_line` is the line of the first sample in a file, None for a
+    data frame.
     """
 
     source: str

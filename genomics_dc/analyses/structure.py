@@ -42,7 +42,8 @@ class PCAResult(Result):
     """One row per sample: `sample_id`, `PC1`, `PC2`, …; a component has unit length, its largest entry is positive.
 
     `eigenvalues` float64[k] are of the relationship matrix X' X / V (as `plink2 --pca` prints them); `shares`
-    float64[k] are their shares of its trace, which is the variance of all directions. `n_variants` is V, the variants that vary.
+    float64[k] are their shares of its trace, which is the variance of all directions. `n_variants` is V, the
+    variants that vary.
     """
 
     eigenvalues: _Floats = field(default_factory=lambda: np.empty(0))

@@ -17,6 +17,9 @@ OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Where the re
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout, for machines.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="Threads to use.")]
+AllThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Threads to use; all processors by default.")
+]
 RegionOption = Annotated[
     str | None, typer.Option("--region", "-r", help="One-based inclusive region, such as 20:1,000,000-2,000,000.")
 ]

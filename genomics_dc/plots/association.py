@@ -67,10 +67,10 @@ def manhattan(
             rasterized=len(tested) > style.RASTERISE_ABOVE_POINTS,
         )
     axes.set_ylim(0, top)
-    axes.set_ylabel("-log10 p")
+    axes.set_ylabel("−log₁₀ p")
     axes.axhline(GENOME_WIDE_NEG_LOG10_P, color=style.VERMILLION, linestyle="--", linewidth=1.0)
     axes.annotate(
-        "p = 5e-8",
+        "p = 5×10⁻⁸",
         xy=(1, GENOME_WIDE_NEG_LOG10_P),
         xycoords=axes.get_yaxis_transform(),
         xytext=(4, 0),
@@ -180,7 +180,7 @@ def qq(neg_log10_p: _Floats, *, trait: str, lambda_gc: float, n_samples: int) ->
     )
     axes.set_xlim(0, float(expected[0]) * 1.05)
     axes.set_ylim(0, top)
-    axes.set_xlabel("Expected -log10 p")
-    axes.set_ylabel("Observed -log10 p")
+    axes.set_xlabel("Expected −log₁₀ p")
+    axes.set_ylabel("Observed −log₁₀ p")
     axes.legend(loc="upper left", fontsize=8, title=f"λGC = {lambda_gc:.3f}", title_fontsize=10, alignment="left")
     return figure

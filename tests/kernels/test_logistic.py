@@ -109,6 +109,23 @@ def test_separation_gets_the_penalised_answer_and_says_so():
     assert fitted.beta[0] == pytest.approx(math.log(5.5 * 35.5 / (0.5 * 10.5)), rel=1e-9)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    carriers=st.tuples(st.integers(0, 4), st.integers(0, 4)).filter(lambda pair: sum(pair) > 0),
+    others=st.tuples(st.integers(3, 400), st.integers(3, 400)),
+    dose=st.sampled_from([1, 2]),
+)
+def test_firth_of_few_carriers_is_the_table_with_halves(carriers, others, dose):
+    # A 2 x 2 table is saturated: a half is added to every cell, whatever the counts. One carrier has leverage 1.
+    cells = [*carriers, *others]
+    dosage = np.repeat(np.array([dose, dose, 0, 0], dtype=np.int8), cells)[None]
+    cases = np.repeat([1.0, 0.0, 1.0, 0.0], cells)
+    fitted = logistic.fit(dosage, logistic.design(cases, np.empty((cases.size, 0))), always_firth=True)
+    a, b, c, d = (cell + 0.5 for cell in cells)
+    assert fitted.status[0] == FIRTH
+    assert fitted.beta[0] == pytest.approx(math.log(a * d / (b * c)) / dose, rel=1e-7, abs=1e-8)
+
+
 def test_separation_by_variant_and_covariate_together():
     # Neither alone separates; dosage + covariate does.
     rng = np.random.default_rng(7)

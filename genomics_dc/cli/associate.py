@@ -1,0 +1,160 @@
+"""`genomics-dc associate`: traits against every variant of a store."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from genomics_dc.cli.options import (
+    AllThreadsOption,
+    ExtractOption,
+    ForceOption,
+    HweOption,
+    JsonOption,
+    KeepOption,
+    MafOption,
+    MissingOption,
+    RegionOption,
+    StoreArgument,
+    selected_view,
+)
+from genomics_dc.errors import UsageError
+from genomics_dc.files import refuse_existing
+
+if TYPE_CHECKING:
+    from genomics_dc.analyses.association import AssociationResult
+
+_PLINK2_SUFFIXES = frozenset({".linear", ".logistic", ".firth", ".hybrid"})
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("associate")(associate)
+
+
+def associate(
+    store: StoreArgument,
+    phenotypes: Annotated[
+        Path, typer.Option("--phenotypes", help="Table with a header; first column IID, #IID or sample_id.")
+    ],
+    traits: Annotated[str, typer.Option("--traits", help="Columns to test, comma-separated.", metavar="A,B")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Result: .parquet or .tsv, or .glm.linear (.hybrid) as PLINK 2 writes it."),
+    ],
+    covariates: Annotated[
+        Path | None, typer.Option("--covariates", help="Table of covariates; all its columns are used.")
+    ] = None,
+    covariate_names: Annotated[
+        str | None,
+        typer.Option("--covariate-names", help="Use only these columns, comma-separated.", metavar="X,Y"),
+    ] = None,
+    model: Annotated[
+        Literal["linear", "logistic", "firth"],
+        typer.Option("--model", help="linear; logistic, with Firth where needed; or firth throughout."),
+    ] = "linear",
+    region: RegionOption = None,
+    maf: MafOption = None,
+    hwe: HweOption = None,
+    missing: MissingOption = None,
+    keep: KeepOption = None,
+    extract: ExtractOption = None,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", help="Folder for Manhattan and QQ plots, SVG and PNG.")
+    ] = None,
+    threads: AllThreadsOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Test every variant against every trait, with covariates: one row per trait and variant.
+
+    Example: genomics-dc associate cohort.vcz --phenotypes traits.tsv --traits hba1c,bmi --covariates pcs.tsv
+    --maf 0.01 --output hba1c.parquet --plots plots/
+    """
+    from genomics_dc.analyses.association import associate as run
+
+    as_plink2 = output.suffix in _PLINK2_SUFFIXES
+    if not as_plink2 and output.suffix not in {".parquet", ".tsv"}:
+        raise UsageError(f"{output}: the name of a result ends with .parquet, .tsv or, as PLINK 2 has it, .glm.linear")
+    refuse_existing(output, force=force)
+    view = selected_view(store, region=region, keep=keep, extract=extract, maf=maf, hwe=hwe, missing=missing)
+    with _progress() as tell:
+        result = run(
+            view,
+            phenotypes,
+            traits=_listed(traits),
+            covariates=covariates,
+            covariate_names=None if covariate_names is None else _listed(covariate_names),
+            model=model,
+            threads=threads,
+            progress=tell,
+        )
+    if as_plink2:
+        result.to_plink2(output, force=force)
+    else:
+        result.write(output, force=force)
+    drawn = result.plot.save(plots) if plots is not None else []
+    summary = _summary(result, output, drawn)
+    if as_json:
+        typer.echo(json.dumps(summary, ensure_ascii=False))
+        return
+    typer.echo(_report(result, summary))
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _summary(result: AssociationResult, output: Path, drawn: list[Path]) -> dict[str, object]:
+    inflation = result.lambda_gc()
+    return {
+        "output": str(output),
+        "plots": [str(path) for path in drawn],
+        "variants": len(result) // len(result.traits),
+        "samples": result.samples_by_trait,
+        "model": result.model,
+        "status": result.status_counts(),
+        # NaN is not JSON
+        "lambda_gc": {name: (value if value == value else None) for name, value in inflation.items()},
+    }
+
+
+def _report(result: AssociationResult, summary: dict[str, object]) -> str:
+    """Return a few lines for a person: what was tested, the strongest variant of each trait, what was not tested."""
+    lines = [f"{summary['variants']:,} variants, {len(result.traits):,} traits, {result.model} model"]
+    inflation = result.lambda_gc()
+    for name in result.traits[:20]:
+        row = next(iter(result.top(1, trait=name).table.to_pylist()), None)
+        best = (
+            "no variant could be tested"
+            if row is None
+            else f"strongest {row['variant_id']} beta {row['beta']:.4g} -log10 p {row['neg_log_10_p_value']:.4g}"
+        )
+        lines.append(f"{name}: {result.samples_by_trait[name]:,} samples, lambda GC {inflation[name]:.3f}, {best}")
+    if len(result.traits) > 20:
+        lines.append(f"… and {len(result.traits) - 20:,} more traits")
+    untested = {name: count for name, count in result.status_counts().items() if name not in ("ok", "firth")}
+    if untested:
+        reasons = ", ".join(f"{count:,} {name}" for name, count in untested.items())
+        lines.append(f"rows without a full estimate, kept with their status: {reasons}")
+    return "\n".join([*lines, f"written to {summary['output']}"])
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on stderr when a person looks on; otherwise nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("variants", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
