@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pysam
 
 from genomics_dc.screening.model import (
     CarriedVariant,
@@ -118,3 +123,123 @@ def make_findings(**changes: Any) -> Findings:
         "checksums": {"joint VCF": "0" * 64, "reference FASTA": "f" * 64},
     }
     return Findings(**{**values, **changes})
+
+
+def write_cohort_vcf(
+    path: Path,
+    *,
+    n_samples: int = 20,
+    n_variants: int = 100,
+    seed: int = 1,
+    many_alleles: int = 0,
+    missing_rate: float = 0.03,
+    contig: str = "20",
+    depth: bool = False,
+) -> Path:
+    """Write a VCF of random diploid genotypes, sites and frequencies of every kind, with an exact seed.
+
+    `many_alleles` sites of contig 21 follow, with two or three ALT alleles; `depth` adds DP and GQ.
+    """
+    rng = np.random.default_rng(seed)
+    samples = [f"S{number:04d}" for number in range(n_samples)]
+    lines = [
+        "##fileformat=VCFv4.2",
+        f"##contig=<ID={contig},length=64444167>",
+        "##contig=<ID=21,length=46709983>",
+        '##FILTER=<ID=PASS,Description="All filters passed">',
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
+        '##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Depth">',
+        '##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Genotype quality">',
+        "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]),
+    ]
+    for number in range(n_variants + many_alleles):
+        many = number >= n_variants
+        bases = rng.permutation(list("ACGT")).tolist()
+        kind = rng.random()
+        if many:
+            ref, alts = bases[0], bases[1 : 3 + int(rng.integers(0, 2))]
+            if kind < 0.3:
+                alts[-1] = ref + bases[3] + bases[2]
+        elif kind < 0.8:
+            ref, alts = bases[0], [bases[1]]
+        elif kind < 0.9:
+            ref, alts = bases[0], [bases[0] + bases[1] * int(rng.integers(1, 4))]
+        else:
+            ref, alts = bases[0] + bases[1] * int(rng.integers(1, 4)), [bases[0]]
+        rare = rng.random() < 0.3
+        share = rng.dirichlet([1.0] * (len(alts) + 1))
+        if rare:
+            share[1:] = 0.7 / n_samples
+            share[0] = 1.0 - share[1:].sum()
+        genotype = rng.choice(len(alts) + 1, size=(n_samples, 2), p=share)
+        calls = [f"{min(pair)}/{max(pair)}" for pair in genotype.tolist()]
+        lost = rng.random(n_samples) < missing_rate
+        calls = ["./." if gone else call for call, gone in zip(calls, lost, strict=True)]
+        if depth:
+            reads = rng.poisson(30, n_samples)
+            calls = [f"{call}:{n}:{min(99, 3 * n)}" for call, n in zip(calls, reads, strict=True)]
+        name = f"v{number}"
+        where = ["21" if many else contig, str(1_000_000 + 10 * number), name, ref, ",".join(alts)]
+        lines.append("\t".join([*where, ".", "PASS", ".", "GT:DP:GQ" if depth else "GT", *calls]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+VCF_CONTIGS = (("1", 100_000), ("2", 100_000), ("X", 100_000))
+VCF_DECLARATIONS = (
+    '##FILTER=<ID=q10,Description="Quality, below 10">',
+    '##FILTER=<ID=s50,Description="Half of the samples missing">',
+    '##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth">',
+    '##INFO=<ID=AF,Number=A,Type=Float,Description="Allele frequency">',
+    '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
+    '##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Depth">',
+    '##FORMAT=<ID=AD,Number=R,Type=Integer,Description="Allele depth">',
+)
+
+
+def write_vcf(
+    path: Path,
+    records: Sequence[str] = ("1 10 . A G 50 PASS DP=3 GT 0/1 1/1", "1 20 rs2 C T . . . GT 0/0 ./."),
+    *,
+    samples: Sequence[str] = ("S1", "S2"),
+    contigs: Sequence[tuple[str, int]] = VCF_CONTIGS,
+    declarations: Sequence[str] = VCF_DECLARATIONS,
+) -> Path:
+    """Write a VCF whose records are given with spaces for tabs; BGZF-compressed when the name ends in .gz."""
+    lines = ["##fileformat=VCFv4.3", *(f"##contig=<ID={name},length={length}>" for name, length in contigs)]
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
+    columns += ["FORMAT", *samples] if samples else []
+    text = "\n".join([*lines, *declarations, "\t".join(columns), *(r.replace(" ", "\t") for r in records)]) + "\n"
+    if path.name.endswith(".gz"):
+        with pysam.BGZFile(str(path), "wb", None) as handle:
+            handle.write(text.encode())
+    else:
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
+def random_records(n_variants: int, n_samples: int, *, seed: int = 1, contigs: Sequence[str] = ("1", "2")) -> list[str]:
+    """Records of a random cohort: half-calls, haploid and missing calls, three alleles, ids, filters, DP."""
+    random = np.random.default_rng(seed)
+    genotypes = np.array(["0/0", "0/1", "1/1", "1|0", "./.", "0/.", "0/2", "1/2", "2/2", "0", "1", "."])
+    weights = np.array([40, 20, 10, 5, 5, 2, 4, 4, 4, 2, 2, 2], dtype=float)
+    made = []
+    for number in range(n_variants):
+        contig = contigs[number * len(contigs) // n_variants]
+        calls = random.choice(genotypes, n_samples, p=weights / weights.sum())
+        depths = random.integers(0, 60, n_samples)
+        length = int(random.integers(1, 6))
+        fields = [
+            contig,
+            str(10 + number * 3 + int(random.integers(0, 3))),
+            f"rs{number}" if number % 3 else ".",
+            "A" * length,
+            "C,G",
+            str(number % 90) if number % 7 else ".",
+            ("PASS", "q10", "q10;s50", ".")[number % 4],
+            f"DP={number};AF={random.random():.3g},0.1",
+            "GT:DP",
+            *(f"{call}:{depth}" for call, depth in zip(calls, depths, strict=True)),
+        ]
+        made.append(" ".join(fields))
+    return made
