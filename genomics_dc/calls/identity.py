@@ -28,6 +28,10 @@ CheckName = Literal["sex", "kinship", "duplicate", "contamination"]
 # Manichaikul et al. 2010 (Bioinformatics 26:2867), table 1: first degree lies in 2**-2.5 .. 2**-1.5.
 KINSHIP_FIRST_DEGREE_MIN = 2**-2.5
 KINSHIP_DUPLICATE_MIN = 2**-1.5
+# A gVCF holds likelihoods without a prior. One site in a thousand differs between two human chromosomes (1000 Genomes
+# Project, Nature 2015, 526:68), which is 30 phred that a variant has to make up for; without it, errors at low depth look
+# like heterozygous sites out of balance.
+_VARIANT_PRIOR_PHRED = 30
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,9 @@ def variant_calls(gvcf: Path, settings: Mapping[str, Any]) -> dict[SiteKey, Vari
             continue
         row = np.asarray(likelihoods[0])
         order = np.argsort(row, kind="stable")
-        if row[order[0]] < 0 or row[order[1]] - row[order[0]] < settings["quality_min"]:
+        if row[order[0]] < 0 or row[0] - row[order[0]] < settings["quality_min"] + _VARIANT_PRIOR_PHRED:
+            continue
+        if row[order[1]] - row[order[0]] < settings["quality_min"]:
             continue
         first, second = _genotype_of_index(int(order[0]))
         allele = max(first, second)

@@ -33,15 +33,15 @@ rule align:
     resources:
         mem_mb=16000,
         runtime=1440,
-    shadow:
-        "minimal"
     conda:
         "../envs/reads.yaml"
     shell:
         """
+        stage {output:q}
         (bwa mem -K 100000000 -Y -t {threads} -R {params.read_group:q} {input.fasta:q} {input.fastq_1:q} {input.fastq_2:q} \
             | samtools fixmate --no-PG -m -u - - \
-            | samtools sort --no-PG -l 1 -@ {threads} -T sort -o {output.bam:q} -) 2> {log:q}
+            | samtools sort --no-PG -l 1 -@ {threads} -T "$stage"/sort -o "$stage"/{output.bam:q} -) 2> {log:q}
+        publish {output:q}
         """
 
 
@@ -61,15 +61,16 @@ rule mark_duplicates:
     resources:
         mem_mb=4000,
         runtime=480,
-    shadow:
-        "minimal"
     conda:
         "../envs/reads.yaml"
     shell:
         # Lanes of one library share their duplicates; two libraries cannot.
         """
+        stage {output:q}
         (samtools merge --no-PG -u -c -p -@ {threads} - {input.bams:q} \
-            | samtools markdup --no-PG -@ {threads} -T markdup -f {output.stats:q} - {output.bam:q}) 2> {log:q}
+            | samtools markdup --no-PG -@ {threads} -T "$stage"/markdup -f "$stage"/{output.stats:q} - "$stage"/{output.bam:q}
+        sed -i "s#$stage/##g" "$stage"/{output.stats:q}) 2> {log:q}
+        publish {output:q}
         """
 
 
@@ -90,16 +91,15 @@ rule sample_bam:
     resources:
         mem_mb=2000,
         runtime=240,
-    shadow:
-        "minimal"
     conda:
         "../envs/reads.yaml"
     shell:
         """
-        (samtools merge --no-PG -c -p -@ {threads} -o merged.bam {input.bams:q}
-        samtools reheader --no-PG -c "sed -E '/^@PG/s/\\tCL:[^\\t]*//'" merged.bam > {output.bam:q}
-        samtools index -@ {threads} {output.bam:q} {output.bai:q}
-        rm merged.bam) 2> {log:q}
+        stage {output:q}
+        (samtools merge --no-PG -c -p -@ {threads} -o "$stage"/merged.bam {input.bams:q}
+        samtools reheader --no-PG -c "sed -E '/^@PG/s/\\tCL:[^\\t]*//'" "$stage"/merged.bam > "$stage"/{output.bam:q}
+        samtools index -@ {threads} "$stage"/{output.bam:q} "$stage"/{output.bai:q}) 2> {log:q}
+        publish {output:q}
         """
 
 
@@ -118,12 +118,12 @@ rule alignment_stats:
     resources:
         mem_mb=1000,
         runtime=240,
-    shadow:
-        "minimal"
     conda:
         "../envs/reads.yaml"
     shell:
         """
-        (samtools stats -@ {threads} {input.bam:q} > {output.stats:q}
-        samtools flagstat -@ {threads} {input.bam:q} > {output.flagstat:q}) 2> {log:q}
+        stage {output:q}
+        (samtools stats -@ {threads} {input.bam:q} > "$stage"/{output.stats:q}
+        samtools flagstat -@ {threads} {input.bam:q} > "$stage"/{output.flagstat:q}) 2> {log:q}
+        publish {output:q}
         """

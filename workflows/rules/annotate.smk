@@ -26,12 +26,12 @@ rule annotate:
     resources:
         mem_mb=4000,
         runtime=240,
-    shadow:
-        "minimal"
     conda:
         "../envs/genomics_dc.yaml"
     shell:
         """
+        stage {output:q}
         genomics-dc annotate {input.store:q} --genes {input.genes:q} --fasta {input.fasta:q} {params.known:q} \
-            --output {output.folder:q} 2> {log:q}
+            --output "$stage"/{output.folder:q} 2> {log:q}
+        publish {output:q}
         """

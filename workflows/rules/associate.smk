@@ -21,12 +21,12 @@ rule associate:
     resources:
         mem_mb=8000,
         runtime=480,
-    shadow:
-        "minimal"
     conda:
         "../envs/genomics_dc.yaml"
     shell:
         """
+        stage {output:q}
         genomics-dc associate {input.store:q} --phenotypes {input.phenotypes:q} --traits {params.traits:q} \
-            {params.covariates:q} --model {params.model:q} --output {output.table:q} 2> {log:q}
+            {params.covariates:q} --model {params.model:q} --output "$stage"/{output.table:q} 2> {log:q}
+        publish {output:q}
         """

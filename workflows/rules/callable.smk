@@ -21,14 +21,14 @@ rule callable_regions:
     resources:
         mem_mb=1000,
         runtime=480,
-    shadow:
-        "minimal"
     conda:
         "../envs/genomics_dc.yaml"
     shell:
         """
+        stage {output:q}
         (genomics-dc calls callable {input.bam:q} --regions {input.regions:q} --depth-min {params.depth_min} \
             --mapping-quality-min {params.mapping_quality_min} --base-quality-min {params.base_quality_min} \
-            --output {output.bed:q}
-        samtools bedcov -Q {params.mapping_quality_min} {input.regions:q} {input.bam:q} > {output.depth:q}) 2> {log:q}
+            --output "$stage"/{output.bed:q}
+        samtools bedcov -Q {params.mapping_quality_min} {input.regions:q} {input.bam:q} > "$stage"/{output.depth:q}) 2> {log:q}
+        publish {output:q}
         """

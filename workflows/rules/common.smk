@@ -1,7 +1,8 @@
 # What all rules share: the checked configuration, the targets, the wildcards, the shell.
 #
-# Every rule but the links to the reference runs in a shadow folder: Snakemake moves its outputs to their final names only
-# after the job ended well, so that a killed run, or an orphan of it, leaves nothing half-written under a final name.
+# Every job writes into a folder of its own under .stage and moves its outputs to their final names when all of them are
+# whole: a killed job, or an orphan of a killed run, leaves nothing half-written under a final name. (Snakemake's `shadow`
+# does the same, but starts a new Snakemake for every job: 1.5 s each, measured on 42 jobs.)
 import re
 import shlex
 import sys
@@ -23,9 +24,8 @@ workdir: str(RUN.output)
 
 shell.executable("bash")
 # The programs of this environment come first, so that plain `snakemake` finds genomics-dc without an activated environment.
-shell.prefix(
-    f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH LC_ALL=C.UTF-8; "
-)
+STAGE = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent / "stage.sh"
+shell.prefix(f"source {shlex.quote(str(STAGE))}; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 SAMPLES = list(RUN.samples)
 WINDOWS = list(run_windows(RUN))

@@ -26,15 +26,15 @@ rule gvcf_window:
     resources:
         mem_mb=2000,
         runtime=480,
-    shadow:
-        "minimal"
     conda:
         "../envs/calls.yaml"
     shell:
         """
+        stage {output:q}
         bcftools mpileup --no-version -Ob1 -f {input.fasta:q} -R {input.window:q} -d {params.depth_max} \
             -q {params.mapping_quality_min} -Q {params.base_quality_min} -a AD,DP -g {params.blocks} \
-            -o {output.bcf:q} {input.bam:q} 2> {log:q}
+            -o "$stage"/{output.bcf:q} {input.bam:q} 2> {log:q}
+        publish {output:q}
         """
 
 
@@ -52,12 +52,12 @@ rule gvcf:
     resources:
         mem_mb=1000,
         runtime=240,
-    shadow:
-        "minimal"
     conda:
         "../envs/calls.yaml"
     shell:
         """
-        (bcftools concat --no-version -Oz --threads {threads} -o {output.gvcf:q} {input.windows:q}
-        bcftools index --csi {output.gvcf:q}) 2> {log:q}
+        stage {output:q}
+        (bcftools concat --no-version -Oz --threads {threads} -o "$stage"/{output.gvcf:q} {input.windows:q}
+        bcftools index --csi "$stage"/{output.gvcf:q}) 2> {log:q}
+        publish {output:q}
         """

@@ -20,9 +20,11 @@ rule identity:
     resources:
         mem_mb=4000,
         runtime=240,
-    shadow:
-        "minimal"
     conda:
         "../envs/genomics_dc.yaml"
     shell:
-        "genomics-dc calls identity {params.config:q} --directory . --output {output.json:q} 2> {log:q}"
+        """
+        stage {output:q}
+        genomics-dc calls identity {params.config:q} --directory . --output "$stage"/{output.json:q} 2> {log:q}
+        publish {output:q}
+        """

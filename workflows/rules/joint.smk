@@ -16,11 +16,7 @@ rule call_window:
         depth_max=CALLING["depth_max_reads"],
         mapping_quality_min=CALLING["mapping_quality_min"],
         base_quality_min=CALLING["base_quality_min"],
-        ploidy=(
-            ["--ploidy", RUN.settings["assembly"], "-S", "sexes.tsv"]
-            if RUN.settings["assembly"] in PLOIDY_ASSEMBLIES
-            else []
-        ),
+        ploidy=["--ploidy", RUN.settings["assembly"]] if RUN.settings["assembly"] in PLOIDY_ASSEMBLIES else [],
         # An unknown sex counts as female: nothing on X is called haploid without a word of the sheet.
         sexes="".join(f"{one.name}\t{'M' if one.sex == 'male' else 'F'}\n" for one in RUN.samples.values()),
         samples="".join(f"{name}\n" for name in SAMPLES),
@@ -32,27 +28,29 @@ rule call_window:
     resources:
         mem_mb=4000,
         runtime=1440,
-    shadow:
-        "minimal"
     conda:
         "../envs/calls.yaml"
     shell:
         (
             """
-        (printf %s {params.sexes:q} > sexes.tsv
+        stage {output:q}
+        (printf %s {params.sexes:q} > "$stage"/sexes.tsv
         bcftools mpileup --no-version -Ou -f {input.fasta:q} -R {input.window:q} -d {params.depth_max} \
             -q {params.mapping_quality_min} -Q {params.base_quality_min} -a AD,DP {input.bams:q} \
-            | bcftools call --no-version -m -v -a GQ {params.ploidy:q} -Ob1 -o {output.bcf:q}) 2> {log:q}
+            | bcftools call --no-version -m -v -a GQ {params.ploidy:q} -S "$stage"/sexes.tsv -Ob1 -o "$stage"/{output.bcf:q}) 2> {log:q}
+        publish {output:q}
         """
             if CALLING["caller"] == "bcftools"
             # freebayes calls every contig diploid here; its header carries the date and the command, which are dropped.
             else """
-        (printf %s {params.samples:q} > samples.txt
+        stage {output:q}
+        (printf %s {params.samples:q} > "$stage"/samples.txt
         freebayes --fasta-reference {input.fasta:q} --targets {input.window:q} --genotype-qualities \
             --min-mapping-quality {params.mapping_quality_min} --min-base-quality {params.base_quality_min} \
             --limit-coverage {params.depth_max} {input.bams:q} \
             | sed -e '/^##fileDate=/d' -e '/^##commandline=/d' -e '/^##reference=/d' \
-            | bcftools view --no-version -S samples.txt -Ob1 -o {output.bcf:q}) 2> {log:q}
+            | bcftools view --no-version -S "$stage"/samples.txt -Ob1 -o "$stage"/{output.bcf:q}) 2> {log:q}
+        publish {output:q}
         """
         )
 
@@ -77,14 +75,14 @@ rule prove_reference:
     resources:
         mem_mb=2000,
         runtime=480,
-    shadow:
-        "minimal"
     conda:
         "../envs/genomics_dc.yaml"
     shell:
         """
+        stage {output:q}
         genomics-dc calls prove-reference {input.joint:q} {params.gvcfs:q} --region-bed {input.window:q} \
-            --depth-min {params.depth_min} --quality-min {params.quality_min} --output {output.vcf:q} 2> {log:q}
+            --depth-min {params.depth_min} --quality-min {params.quality_min} --output "$stage"/{output.vcf:q} 2> {log:q}
+        publish {output:q}
         """
 
 
@@ -109,7 +107,6 @@ rule joint:
     output:
         vcf="calls/joint.vcf.gz",
         csi="calls/joint.vcf.gz.csi",
-        stats="calls/joint.stats.txt",
     params:
         headers=filter_headers(),
         filters=filter_commands(),
@@ -123,19 +120,45 @@ rule joint:
     resources:
         mem_mb=4000,
         runtime=480,
-    shadow:
-        "minimal"
     conda:
         "../envs/calls.yaml"
     shell:
         # -c e: a REF allele that is not what the FASTA holds stops the run.
         """
-        (printf %s {params.headers:q} > filters.txt
+        stage {output:q}
+        (printf %s {params.headers:q} > "$stage"/filters.txt
         bcftools concat --no-version -Ou {input.windows:q} \
             | bcftools norm --no-version -Ou -c e -f {input.fasta:q} -m -any {params.atomize} \
             | bcftools norm --no-version -Ou -f {input.fasta:q} -d exact \
-            | bcftools annotate --no-version -Ou -h filters.txt {params.filters} \
-            | bcftools view --no-version -Oz --threads {threads} -o {output.vcf:q}
-        bcftools index --csi {output.vcf:q}
-        bcftools stats -s - -F {input.fasta:q} {output.vcf:q} > {output.stats:q}) 2> {log:q}
+            | bcftools +fill-tags --no-version -Ou - -- -t AN,AC,AF \
+            | bcftools annotate --no-version -Ou -h "$stage"/filters.txt {params.filters} \
+            | bcftools view --no-version -Oz --threads {threads} -o "$stage"/{output.vcf:q}
+        bcftools index --csi "$stage"/{output.vcf:q}) 2> {log:q}
+        publish {output:q}
+        """
+
+
+rule call_stats:
+    input:
+        vcf="calls/joint.vcf.gz",
+        csi="calls/joint.vcf.gz.csi",
+        fasta="reference/genome.fa",
+        fai="reference/genome.fa.fai",
+    output:
+        stats="calls/joint.stats.txt",
+    log:
+        "logs/call_stats.log",
+    benchmark:
+        "benchmarks/call_stats.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=120,
+    conda:
+        "../envs/calls.yaml"
+    shell:
+        """
+        stage {output:q}
+        bcftools stats -s - -F {input.fasta:q} {input.vcf:q} > "$stage"/{output.stats:q} 2> {log:q}
+        publish {output:q}
         """

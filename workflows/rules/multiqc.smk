@@ -26,13 +26,13 @@ rule multiqc:
     resources:
         mem_mb=4000,
         runtime=60,
-    shadow:
-        "minimal"
     conda:
         "../envs/multiqc.yaml"
     shell:
         """
-        (genomics-dc calls multiqc-tables {input.identity:q} {input.qc:q} --output multiqc/own
-        multiqc --no-ansi --no-version-check --force --config {params.config:q} --outdir multiqc \
-            {input.fastp:q} {input.duplicates:q} {input.stats:q} {input.calls:q} multiqc/own) > {log:q} 2>&1
+        stage {output:q}
+        (genomics-dc calls multiqc-tables {input.identity:q} {input.qc:q} --output "$stage"/own
+        multiqc --no-ansi --no-version-check --force --config {params.config:q} --outdir "$stage"/multiqc \
+            {input.fastp:q} {input.duplicates:q} {input.stats:q} {input.calls:q} "$stage"/own) > {log:q} 2>&1
+        publish {output:q}
         """

@@ -14,9 +14,11 @@ rule cohort_qc:
     resources:
         mem_mb=4000,
         runtime=240,
-    shadow:
-        "minimal"
     conda:
         "../envs/genomics_dc.yaml"
     shell:
-        "genomics-dc qc {input.store:q} --output {output.folder:q} 2> {log:q}"
+        """
+        stage {output:q}
+        genomics-dc qc {input.store:q} --output "$stage"/{output.folder:q} 2> {log:q}
+        publish {output:q}
+        """

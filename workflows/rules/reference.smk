@@ -16,17 +16,17 @@ rule reference_fasta:
     resources:
         mem_mb=1000,
         runtime=60,
-    shadow:
-        "minimal"
     conda:
         "../envs/calls.yaml"
     shell:
         """
+        stage {output:q}
         (case {input.fasta:q} in
-            *.gz) gzip --decompress --stdout {input.fasta:q} > {output.fasta:q} ;;
-            *) cp --reflink=auto {input.fasta:q} {output.fasta:q} ;;
+            *.gz) gzip --decompress --stdout {input.fasta:q} > "$stage"/{output.fasta:q} ;;
+            *) cp --reflink=auto {input.fasta:q} "$stage"/{output.fasta:q} ;;
         esac
-        samtools faidx {output.fasta:q}) 2> {log:q}
+        samtools faidx "$stage"/{output.fasta:q}) 2> {log:q}
+        publish {output:q}
         """
 
 
@@ -46,19 +46,19 @@ rule bwa_index:
     resources:
         mem_mb=8000,
         runtime=180,
-    shadow:
-        "minimal"
     conda:
         "../envs/reads.yaml"
     shell:
         """
+        stage {output:q}
         (if [ -s {params.ready:q}.bwt ] && [ -s {params.ready:q}.sa ] && [ {params.ready:q}.sa -nt {params.ready:q} ]; then
             for suffix in amb ann bwt pac sa; do
-                cp --reflink=auto {params.ready:q}.$suffix {input.fasta:q}.$suffix
+                cp --reflink=auto {params.ready:q}.$suffix "$stage"/{input.fasta:q}.$suffix
             done
         else
-            bwa index -p {input.fasta:q} {input.fasta:q}
+            bwa index -p "$stage"/{input.fasta:q} {input.fasta:q}
         fi) 2> {log:q}
+        publish {output:q}
         """
 
 
@@ -80,9 +80,11 @@ rule windows:
     resources:
         mem_mb=500,
         runtime=10,
-    shadow:
-        "minimal"
     conda:
         "../envs/genomics_dc.yaml"
     shell:
-        "genomics-dc calls windows {params.config:q} --output calls/windows 2> {log:q}"
+        """
+        stage {output:q}
+        genomics-dc calls windows {params.config:q} --output "$stage"/calls/windows 2> {log:q}
+        publish {output:q}
+        """

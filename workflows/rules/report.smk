@@ -17,18 +17,20 @@ rule report:
     resources:
         mem_mb=2000,
         runtime=60,
-    shadow:
-        "minimal"
     conda:
         "../envs/genomics_dc.yaml"
     shell:
         """
-        (if blocked=$(genomics-dc calls blocked {input.json:q}); then
-            genomics-dc report --findings {input.json:q} --output {output.folder:q} --lang {params.languages:q} \
+        stage {output:q}
+        (code=0; blocked=$(genomics-dc calls blocked {input.json:q}) || code=$?
+        if [ $code -eq 0 ]; then
+            genomics-dc report --findings {input.json:q} --output "$stage"/{output.folder:q} --lang {params.languages:q} \
                 {params.centre:q}
+        elif [ $code -eq 3 ]; then
+            mkdir -p "$stage"/{output.folder:q}
+            printf '%s\\n' "$blocked" | tee "$stage"/{output.folder:q}/BLOCKED.txt >&2
         else
-            mkdir -p {output.folder:q}
-            printf '%s\\n' "$blocked" > {output.folder:q}/BLOCKED.txt
-            cat {output.folder:q}/BLOCKED.txt >&2
+            exit $code
         fi) 2> {log:q}
+        publish {output:q}
         """

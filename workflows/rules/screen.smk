@@ -31,13 +31,13 @@ rule screen:
     resources:
         mem_mb=2000,
         runtime=60,
-    shadow:
-        "minimal"
     conda:
         "../envs/genomics_dc.yaml"
     shell:
         """
+        stage {output:q}
         genomics-dc screen {input.store:q} --sample {wildcards.sample:q} --annotation {input.annotation:q} \
             --panel {input.panel:q} --callable {input.bed:q} --identity {input.identity:q} {params.parents:q} \
-            --output {output.json:q} 2> {log:q}
+            --output "$stage"/{output.json:q} 2> {log:q}
+        publish {output:q}
         """

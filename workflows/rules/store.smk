@@ -17,12 +17,12 @@ rule store_build:
     resources:
         mem_mb=8000,
         runtime=480,
-    shadow:
-        "minimal"
     conda:
         "../envs/genomics_dc.yaml"
     shell:
         """
-        genomics-dc store build {input.vcf:q} --output {output.store:q} --reference {input.fasta:q} \
+        stage {output:q}
+        genomics-dc store build {input.vcf:q} --output "$stage"/{output.store:q} --reference {input.fasta:q} \
             --workers {threads} 2> {log:q}
+        publish {output:q}
         """

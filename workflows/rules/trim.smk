@@ -25,17 +25,17 @@ rule alignment_to_fastq:
     resources:
         mem_mb=4000,
         runtime=480,
-    shadow:
-        "minimal"
     conda:
         "../envs/reads.yaml"
     shell:
         # -F 0x900 drops secondary and supplementary records; -N keeps names bare; -c 1 because the files live for minutes.
         """
+        stage {output:q}
         (samtools quickcheck {input.alignment:q}
-        samtools collate -u -O -@ {threads} --reference {input.fasta:q} {input.alignment:q} collate \
-            | samtools fastq -N -c 1 -F 0x900 -1 {output.fastq_1:q} -2 {output.fastq_2:q} -0 /dev/null -s /dev/null -
+        samtools collate -u -O -@ {threads} --reference {input.fasta:q} {input.alignment:q} "$stage"/collate \
+            | samtools fastq -N -c 1 -F 0x900 -1 "$stage"/{output.fastq_1:q} -2 "$stage"/{output.fastq_2:q} -0 /dev/null -s /dev/null -
         ) 2> {log:q}
+        publish {output:q}
         """
 
 
@@ -58,15 +58,16 @@ rule trim:
     resources:
         mem_mb=2000,
         runtime=480,
-    shadow:
-        "minimal"
     conda:
         "../envs/reads.yaml"
     shell:
         # The check names the file, the read and the mend; fastp alone takes mates of other names without a word.
         """
+        stage {output:q}
         (genomics-dc calls check-reads {input.fastq_1:q} {input.fastq_2:q}
-        fastp --in1 {input.fastq_1:q} --in2 {input.fastq_2:q} --out1 {output.fastq_1:q} --out2 {output.fastq_2:q} \
-            --json {output.json:q} --html {output.html:q} --report_title {wildcards.unit:q} --compression 1 \
-            --thread {threads} {params.off}) 2> {log:q}
+        fastp --in1 {input.fastq_1:q} --in2 {input.fastq_2:q} --out1 "$stage"/{output.fastq_1:q} --out2 "$stage"/{output.fastq_2:q} \
+            --json "$stage"/{output.json:q} --html "$stage"/{output.html:q} --report_title {wildcards.unit:q} --compression 1 \
+            --thread {threads} {params.off}
+        sed -i "s#$stage/##g" "$stage"/{output.json:q} "$stage"/{output.html:q}) 2> {log:q}
+        publish {output:q}
         """
