@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import Literal, get_args
 
+from genomics_dc.annotation.known import significance_groups
 from genomics_dc.errors import InputError, RefusedError
 from genomics_dc.provenance import software_version
 from genomics_dc.reports.subject import Subject
@@ -22,6 +22,8 @@ LANGUAGES = ("zh-CN", "en")
 _REPORT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:genomics_dc:report")
 
 _REPORTED = ("pathogenic", "likely_pathogenic")
+_BENIGN = ("likely_benign", "benign")
+_SHOWN_AS = (*_REPORTED, "by_record", "uncertain", "benign")
 _ANY_COPY_MODES = ("autosomal_dominant", "mitochondrial")
 
 HeadlineKind = Literal[
@@ -39,10 +41,14 @@ IdentityState = Literal["checked", "not_checked", "accepted"]
 
 
 class GeneResult(FrozenModel):
-    """How the pathogenic and likely pathogenic variants of one gene go with the inheritance of its condition."""
+    """How the pathogenic and likely pathogenic variants of one gene go with the inheritance of its condition.
+
+    `by_record` tells that only known records call them so: the rules applied here reach uncertain significance.
+    """
 
     gene: str
     fit: GeneFit
+    by_record: bool
 
 
 class GeneRow(FrozenModel):
@@ -77,8 +83,12 @@ class Headline(FrozenModel):
 class ReportModel(FrozenModel):
     """A report about one sample and one panel, the same for every language and format.
 
-    Variants are split by class; within a class they keep the order of the findings. `signed` is always False here:
-    this version of the software cannot release a report.
+    `reported` are the variants that the rules call pathogenic or likely pathogenic, and those of uncertain significance
+    by the rules that a known record calls so: what others have established is not hidden among the uncertain. A
+    variant that the rules call benign but a record pathogenic stands with the uncertain. `disagreeing` are the keys of
+    variants whose record and class disagree. Within a class variants keep the order of the findings.
+
+    `signed` is always False here: this version of the software cannot release a report.
     """
 
     report_format: str
@@ -98,6 +108,7 @@ class ReportModel(FrozenModel):
     reported: tuple[CarriedVariant, ...]
     uncertain: tuple[CarriedVariant, ...]
     benign: tuple[CarriedVariant, ...]
+    disagreeing: tuple[str, ...]
     not_listed: dict[str, int]
     genes: tuple[GeneRow, ...]
     identity: tuple[IdentityCheck, ...]
@@ -142,8 +153,11 @@ def build(findings: Findings, subject: Subject, *, centre: str | None = None) ->
             "give the person whose sample was screened"
         )
     genes = _gene_rows(findings)
-    reported = _of_class(findings.variants, _REPORTED)
-    uncertain = _of_class(findings.variants, ("uncertain_significance",))
+    by_class: dict[str, list[CarriedVariant]] = {name: [] for name in _SHOWN_AS}
+    for variant in findings.variants:
+        by_class[_shown_as(variant)].append(variant)
+    reported = (*by_class["pathogenic"], *by_class["likely_pathogenic"], *by_class["by_record"])
+    uncertain = tuple(by_class["uncertain"])
     results = _gene_results(reported, uncertain, genes)
     content = ReportModel(
         report_format=REPORT_FORMAT,
@@ -161,7 +175,8 @@ def build(findings: Findings, subject: Subject, *, centre: str | None = None) ->
         gene_results=results,
         reported=reported,
         uncertain=uncertain,
-        benign=_of_class(findings.variants, ("likely_benign", "benign")),
+        benign=tuple(by_class["benign"]),
+        disagreeing=tuple(variant.key for variant in findings.variants if _disagrees(variant)),
         not_listed=findings.not_listed,
         genes=genes,
         identity=findings.identity,
@@ -172,10 +187,27 @@ def build(findings: Findings, subject: Subject, *, centre: str | None = None) ->
     return content.model_copy(update={"report_id": str(uuid.uuid5(_REPORT_NAMESPACE, content.model_dump_json()))})
 
 
-def _of_class(variants: Iterable[CarriedVariant], classes: tuple[str, ...]) -> tuple[CarriedVariant, ...]:
-    """Return the variants of some classes: in the order of the classes, then of the findings."""
-    chosen = [variant for variant in variants if variant.classification.significance in classes]
-    return tuple(sorted(chosen, key=lambda variant: classes.index(variant.classification.significance)))
+def _record_groups(variant: CarriedVariant) -> set[str]:
+    """Return what the known records of a variant say, in the groups of the ClinVar terms."""
+    return {group for record in variant.known for group in significance_groups(record.significance)}
+
+
+def _shown_as(variant: CarriedVariant) -> str:
+    significance = variant.classification.significance
+    if significance in _REPORTED:
+        return significance
+    if _record_groups(variant).intersection(_REPORTED):
+        return "by_record" if significance == "uncertain_significance" else "uncertain"
+    return "uncertain" if significance == "uncertain_significance" else "benign"
+
+
+def _disagrees(variant: CarriedVariant) -> bool:
+    """Return whether records say pathogenic and the rules do not, or the rules do and the records say benign."""
+    groups = _record_groups(variant)
+    pathogenic = bool(groups.intersection(_REPORTED))
+    if variant.classification.significance in _REPORTED:
+        return not pathogenic and bool(groups.intersection(_BENIGN))
+    return pathogenic
 
 
 def _gene_rows(findings: Findings) -> tuple[GeneRow, ...]:
@@ -230,7 +262,12 @@ def _gene_results(
         by_gene[variant.gene].append(variant)
     uncertain_keys = {variant.key for variant in uncertain}
     return tuple(
-        GeneResult(gene=gene, fit=_fit(variants, modes[gene], uncertain_keys)) for gene, variants in by_gene.items()
+        GeneResult(
+            gene=gene,
+            fit=_fit(variants, modes[gene], uncertain_keys),
+            by_record=all(variant.classification.significance not in _REPORTED for variant in variants),
+        )
+        for gene, variants in by_gene.items()
     )
 
 

@@ -145,10 +145,10 @@ class _Words:
         return self(key, head=text[:kept], tail=text[-kept:], n=f"{len(text):,}")
 
     def consequence(self, so_terms: Sequence[str]) -> str:
-        return self.join(self.known("consequence", term.removesuffix("_variant")) for term in so_terms)
+        return self.join(self.known("consequence", term.removesuffix("_variant").lower()) for term in so_terms)
 
     def significance_known(self, value: str) -> str:
-        return self.known("clinvar", value)
+        return self.known("clinvar", value.replace(" ", "_"))
 
     def review(self, status: str | None) -> str:
         if not status:
@@ -163,8 +163,10 @@ class _Words:
         key = f"criterion.{code.split('_')[0]}"
         return self.texts.get(key, self("criterion.other"))
 
-    def value(self, value: str | int | float) -> str:
-        return value if isinstance(value, str) else number(value)
+    def value(self, name: str, value: str | int | float) -> str:
+        if not isinstance(value, str):
+            return number(value)
+        return self.consequence([value]) if name == "consequence" else self.known("word", value)
 
     def failed(self, filters: Sequence[str]) -> list[str]:
         return [name for name in filters if name not in ("PASS", ".")]
@@ -194,8 +196,10 @@ def percent_down(fraction: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return a parameter's value without noise: 0.95, 20, 1e-06."""
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:g}"
+    """Return a parameter's value without noise: 0.95, 20, 0.00002."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{Decimal(f'{value:.6g}'):f}" if 1e-9 < abs(value) < 1e15 else f"{value:g}"
 
 
 def _visible(value: object) -> object:
@@ -286,6 +290,8 @@ def _render(model: ReportModel, language: str, *, links: Mapping[str, str]) -> s
         headline=_headline_text(model, words),
         tone=_TONES[model.headline.kind],
         gene_results=_results_by_fit(model),
+        by_record=[result.gene for result in model.gene_results if result.by_record],
+        disagreeing=set(model.disagreeing),
         genes_named=len(model.gene_results) <= GENES_NAMED_MAX,
         subject_facts=_subject_facts(model, words),
         lists=[(section, _items(model, words, section)) for section in ("methods", "limitations", "recommendations")],

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from genomics_dc.errors import InputError, RefusedError
 from genomics_dc.reports import LANGUAGES, Subject, build, render_html
 from genomics_dc.reports.render import percent, percent_down
-from genomics_dc.screening.model import IdentityCheck
+from genomics_dc.screening.model import IdentityCheck, KnownRecord
 from tests.builders import (
     make_carried_variant,
     make_classification,
@@ -38,8 +38,12 @@ def headline_box(page: str) -> str:
     return text_of(found[1])
 
 
-def variant(gene: str, significance: str, **changes):
-    return make_carried_variant(gene=gene, classification=make_classification(significance), **changes)
+def record(significance: str) -> KnownRecord:
+    return KnownRecord(source="ClinVar", source_version="1", accession="VCV1", significance=significance)
+
+
+def variant(gene: str, significance: str, *, known: tuple[KnownRecord, ...] = (), **changes):
+    return make_carried_variant(gene=gene, known=known, classification=make_classification(significance), **changes)
 
 
 def pair(**changes) -> list[dict[str, object]]:
@@ -75,6 +79,7 @@ variants = st.lists(
         segregation=st.sampled_from(["de_novo", "compound_heterozygous", "inherited", "unknown"]),
         position=st.integers(1, 50),
         partner=st.sampled_from([None, "20-7-G-A"]),
+        known=st.sampled_from([(), (record("Pathogenic"),), (record("Benign"),)]),
         depth_reads=st.sampled_from([None, 0, 30]),
     ),
     max_size=5,
@@ -106,13 +111,16 @@ def test_a_gene_not_assessed_is_always_said_and_nothing_is_called_negative(cover
             judged = gene.coding_bases > 0 and gene.callable_bases >= 0.95 * gene.coding_bases
             expected = ASSESSED[language] if judged else NOT_ASSESSED[language]
             assert any(row.split()[-len(expected.split()) :] == expected.split() for row in rows), (rows, expected)
-    classes = {one.classification.significance for one in carried}
-    reportable = bool(classes & {"pathogenic", "likely_pathogenic"})
+    by_rule = {one.classification.significance for one in carried}
+    said = {
+        one.classification.significance for one in carried for known in one.known if known.significance == "Pathogenic"
+    }
+    reportable = bool(by_rule & {"pathogenic", "likely_pathogenic"}) or "uncertain_significance" in said
+    uncertain = "uncertain_significance" in by_rule or bool(said & {"likely_benign", "benign"})
     assert (model.headline.kind in ("pathogenic_genotype", "pathogenic_possible", "pathogenic_single")) == reportable
-    if not reportable and "uncertain_significance" not in classes:
-        assert model.headline.kind == (
-            "nothing_assessed" if model.headline.assessed_genes == 0 else "nothing_reportable"
-        )
+    if not reportable:
+        nothing = "nothing_assessed" if model.headline.assessed_genes == 0 else "nothing_reportable"
+        assert model.headline.kind == ("uncertain" if uncertain else nothing)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +166,35 @@ def test_a_pathogenic_variant_beside_an_uncertain_one_is_not_called_a_carrier():
     assert model.headline.kind == "pathogenic_possible"
     assert model.gene_results[0].fit == "partner_uncertain"
     assert model.headline.uncertain_variants == 1
+
+
+@pytest.mark.parametrize(
+    ("by_rule", "said", "shown_in", "disagrees"),
+    [
+        ("uncertain_significance", "Pathogenic", "reported", True),
+        ("uncertain_significance", "Pathogenic/Likely pathogenic|risk factor", "reported", True),
+        ("uncertain_significance", "Likely_pathogenic", "reported", True),
+        ("uncertain_significance", "Conflicting classifications of pathogenicity", "uncertain", False),
+        ("uncertain_significance", "Uncertain significance", "uncertain", False),
+        ("benign", "Pathogenic", "uncertain", True),
+        ("likely_benign", "Benign", "benign", False),
+        ("pathogenic", "Benign", "reported", True),
+        ("pathogenic", "Pathogenic", "reported", False),
+    ],
+)
+def test_what_a_record_calls_pathogenic_is_not_hidden(by_rule, said, shown_in, disagrees):
+    one = variant("PANK2", by_rule, known=(record(said),))
+    model = build(make_findings(variants=(one,)), SUBJECT)
+    assert getattr(model, shown_in) == (one,)
+    assert sum(map(len, (model.reported, model.uncertain, model.benign))) == 1
+    assert model.disagreeing == ((one.key,) if disagrees else ())
+    page = render_html(model, "en")
+    assert ("known record and the rule-based class disagree" in text_of(page)) == (disagrees and shown_in != "benign")
+    by_record = by_rule == "uncertain_significance" and shown_in == "reported"
+    assert ("known records call the variants pathogenic" in headline_box(page)) == by_record
+    assert model.headline.kind == {
+        "reported": "pathogenic_genotype", "uncertain": "uncertain", "benign": "nothing_reportable"
+    }[shown_in]  # fmt: skip
 
 
 def test_an_identity_finding_refuses_the_report_and_names_the_check():
