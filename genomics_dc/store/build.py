@@ -22,6 +22,7 @@ from genomics_dc.store.access import array_in, dimension_names, read
 from genomics_dc.store.info import StoreInfo, store_info
 from genomics_dc.store.sources import Source, field_values, prepare_sources
 from genomics_dc.store.staging import staged_store
+from genomics_dc.store.workers import encode_partition, explode_partition, run_partitions
 
 if TYPE_CHECKING:
     import zarr
@@ -102,14 +103,22 @@ def _encode(sources: Sequence[Source], scratch: Path, *, workers: int, progress:
     total_bytes = sum(source.path.stat().st_size for source in sources)
     processes = workers if workers > 1 and total_bytes > _IN_PROCESS_BYTES else 0
     exploded, encoded = scratch / "exploded", scratch / "encoded"
-    progress("Reading genotypes", 0.0)
-    columns = vcf2zarr.explode(exploded, [source.indexed_path for source in sources], worker_processes=processes)
+    vcfs = [source.indexed_path for source in sources]
+    summary = vcf2zarr.explode_init(exploded, vcfs, target_num_partitions=max(1, processes * 4))
+    run_partitions(
+        explode_partition,
+        exploded,
+        summary.num_partitions,
+        workers=processes,
+        tell=lambda share: progress("Reading genotypes", share),
+    )
+    vcf2zarr.explode_finalise(exploded)
+    columns = vcf2zarr.IntermediateColumnarFormat(exploded)
     n_records = sum(source.n_records for source in sources)
     if columns.num_records != n_records:
         raise StoreError(
             f"bio2zarr read {columns.num_records:,} of {n_records:,} records; nothing was written, please report this"
         )
-    progress("Encoding", 0.0)
     plan = columns.generate_schema(
         # bio2zarr pads chunks: 10,000 columns for three samples took 17 s where this takes 2
         variants_chunk_size=max(1, min(schema.VARIANTS_PER_CHUNK, n_records)),
@@ -119,7 +128,13 @@ def _encode(sources: Sequence[Source], scratch: Path, *, workers: int, progress:
         array.dtype = schema.STORED_DTYPE.get(array.name, "T" if array.dtype == "U1" else array.dtype)
     writer = vcz.VcfZarrWriter(vcf2zarr.IntermediateColumnarFormat, encoded, zarr_format=3)
     writer.init(columns, target_num_partitions=max(1, processes * 4), schema=plan)
-    writer.encode_all_partitions(worker_processes=processes)
+    run_partitions(
+        encode_partition,
+        encoded,
+        writer.num_partitions,
+        workers=processes,
+        tell=lambda share: progress("Encoding", share),
+    )
     writer.finalise()
     return encoded
 

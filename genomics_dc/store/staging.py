@@ -152,7 +152,10 @@ def sweep(output: Path) -> None:
     for leftover in sorted(output.parent.glob(f"{_PREFIX}*-{_escaped(output.name)}")):
         # mkdtemp's random part is eight letters without "-", so a longer store name cannot be meant
         if len(leftover.name) == len(_PREFIX) + 8 + 1 + len(output.name):
-            shutil.rmtree(leftover)
+            # a worker of the killed builder may still write; under another name its paths lead nowhere
+            dead = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=f"-{output.name}", dir=output.parent))
+            leftover.replace(dead)
+            shutil.rmtree(dead, ignore_errors=True)
 
 
 def _escaped(name: str) -> str:
