@@ -47,7 +47,9 @@ def version_of(name: str) -> tuple[int, ...] | None:
     path = shutil.which(name)
     if path is None:
         return None
-    done = subprocess.run([path, *program.version_args], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(
+        [path, *program.version_args], capture_output=True, text=True, errors="replace", check=False, timeout=30
+    )
     found = re.search(r"(?:[Vv]ersion:?\s*|v)?(\d+(?:\.\d+)+)", done.stdout + done.stderr)
     return tuple(int(part) for part in found.group(1).split(".")) if found else None
 
