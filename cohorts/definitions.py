@@ -33,6 +33,11 @@ _ORDER: Mapping[str, Callable[[float, float], bool]] = {
 _PLAIN_FIELDS = ("sex", "store", "condition")
 
 
+def is_cohort_name(text: str) -> bool:
+    """Return whether `text` may be a cohort's name, with or without @VERSION."""
+    return bool(re.fullmatch(rf"{_NAME.pattern}(@\d{{1,9}})?", text))
+
+
 def parse_criterion(text: str) -> dict[str, Any]:
     """Return one criterion as data; raise UsageError with the form that is expected."""
     found = _CRITERION.fullmatch(text)

@@ -15,10 +15,19 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from genomics_dc.cohorts import ids
+from genomics_dc.cohorts import consent, ids
 from genomics_dc.cohorts.keys import Keyring, normalised_identifier
-from genomics_dc.cohorts.models import Demographics, Identifier, Person, Phenotype, Placement, Relationship, Sample
-from genomics_dc.errors import InputError
+from genomics_dc.cohorts.models import (
+    Consent,
+    Demographics,
+    Identifier,
+    Person,
+    Phenotype,
+    Placement,
+    Relationship,
+    Sample,
+)
+from genomics_dc.errors import InputError, UsageError
 
 PROBLEMS_SHOWN_MAX = 200
 _LOOK_UP_AT_ONCE = 500
@@ -99,6 +108,18 @@ class PhenotypeRecord:
     ended_at: datetime | None = None
 
 
+@dataclass(frozen=True, repr=False)
+class ConsentRecord:
+    """What a person allowed from a day on; person, terms and day make it the same consent when imported again."""
+
+    where: str
+    who: Who
+    terms: tuple[str, ...]
+    valid_from: datetime
+    valid_to: datetime | None = None
+    diseases: tuple[str, ...] = ()
+
+
 @dataclass(repr=False)
 class Batch:
     """Everything that one file says, with the problems found while reading it."""
@@ -108,6 +129,7 @@ class Batch:
     samples: list[SampleRecord] = field(default_factory=list)
     parents: list[ParentRecord] = field(default_factory=list)
     phenotypes: list[PhenotypeRecord] = field(default_factory=list)
+    consents: list[ConsentRecord] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
@@ -153,6 +175,8 @@ def apply(
     for parent in batch.parents:
         work.parent(parent)
     work.phenotypes()
+    for given in batch.consents:
+        work.consent(given)
     refuse(batch.source, batch.problems)
     session.flush()
     return ImportReport(
@@ -187,7 +211,7 @@ class _Work:
         """Read who has the numbers of this file, some hundred at a time."""
         everyone = [*(r.who for r in self.batch.people), *(r.who for r in self.batch.samples)]
         everyone += [who for r in self.batch.parents for who in (r.child, r.parent)]
-        everyone += [r.who for r in self.batch.phenotypes]
+        everyone += [r.who for r in self.batch.phenotypes] + [r.who for r in self.batch.consents]
         tokens = sorted({self._token(number)[1] for who in everyone for number in who.numbers})
         for chunk in _chunks(tokens):
             statement = select(Identifier.system, Identifier.value_token, Identifier.person_id)
@@ -198,7 +222,8 @@ class _Work:
             self._known_people.update(self.session.scalars(select(Person.id).where(Person.id.in_(chunk))))
 
     def look_up_samples(self) -> None:
-        everyone = [r.who.sample_id for r in self.batch.phenotypes] + [r.sample_id for r in self.batch.samples]
+        everyone = [r.who.sample_id for r in self.batch.phenotypes] + [r.who.sample_id for r in self.batch.consents]
+        everyone += [r.sample_id for r in self.batch.samples]
         for chunk in _chunks(sorted({sample for sample in everyone if sample is not None})):
             statement = select(Sample.id, Sample.person_id).where(Sample.id.in_(chunk))
             self._by_sample.update((sample, person) for sample, person in self.session.execute(statement))
@@ -404,6 +429,35 @@ class _Work:
                 self.counts["phenotypes_updated"] += 1
             for name in _VALUE_FIELDS:
                 setattr(row, name, getattr(record, name))
+
+    def consent(self, record: ConsentRecord) -> None:
+        person_id = self.find(record.where, record.who)
+        if person_id is None:
+            return
+        if not set(record.terms) <= set(consent.COVERS) | consent.MODIFIERS:
+            self.problem(record.where, "column terms: expected DUO terms such as DUO:0000042, some are not known")
+            return
+        given = self.session.scalars(select(Consent).where(Consent.person_id == person_id))
+        known = {(row.scope, row.terms, row.diseases, row.valid_from, row.valid_to) for row in given}
+        try:
+            made = consent.grant(
+                self.session,
+                person_id,
+                record.terms,
+                diseases=record.diseases,
+                valid_from=record.valid_from,
+                valid_to=record.valid_to,
+            )
+        except UsageError as error:
+            self.problem(record.where, str(error))
+            return
+        for row in made:
+            if (row.scope, row.terms, row.diseases, row.valid_from, row.valid_to) in known:
+                self.session.delete(row)
+                self.counts["consents_unchanged"] += 1
+            else:
+                self.counts["consents_added"] += 1
+        self.session.flush()
 
 
 _VALUE_FIELDS = (

@@ -368,6 +368,12 @@ class DataCentre:
         plan = None if mapping is None else table.read_map(mapping)
         return self._import(path, lambda: table.read_table(path, plan))
 
+    def import_consents(self, path: Path | str) -> records.ImportReport:
+        """Import a table of consents. A line that was imported before, and withdrawn since, stays withdrawn."""
+        from genomics_dc.cohorts.emr import table
+
+        return self._import(path, lambda: table.read_consents(path))
+
     def import_fhir(self, path: Path | str, *, source: str = "hospital") -> records.ImportReport:
         """Import a FHIR R4 bundle of Patient, Observation and Condition from the server called `source`."""
         from genomics_dc.cohorts.emr import fhir
@@ -449,7 +455,7 @@ class DataCentre:
 
     def define_cohort(self, name: str, where: Sequence[str]) -> str:
         """Define a cohort by criteria; return NAME@VERSION."""
-        with self._changing("cohort.define", f"cohort:{name}") as (session, details):
+        with self._changing("cohort.define", _shown_cohort(name)) as (session, details):
             definition = definitions.define(session, name, where)
             details.update(version=definition.version, criteria_sha256=definition.criteria_sha256)
             return f"{definition.name}@{definition.version}"
@@ -511,7 +517,7 @@ class DataCentre:
 
     def cohort(self, name: str) -> CentreCohort:
         """Return a cohort's consenting people as opaque samples; the definition is frozen from now on."""
-        self.authorize("cohort.read", f"cohort:{name}")
+        self.authorize("cohort.read", _shown_cohort(name))
         return CentreCohort(self, self._members("cohort.read", name))
 
     def person(self, person: str) -> CentrePerson:
@@ -595,6 +601,11 @@ def _shown_sample(sample_id: str) -> str:
     return sample_id if ids.is_sample_id(sample_id) else "(not a sample id)"
 
 
+def _shown_cohort(name: str) -> str:
+    """Return a cohort for the log, or a stand-in when it has not the form of a name and may be anything."""
+    return f"cohort:{name}" if definitions.is_cohort_name(name) else "cohort:(not a cohort name)"
+
+
 @dataclass(frozen=True, repr=False)
 class _Members:
     """A cohort at one moment: (person, sample, store, store column) of everyone who is in it and consents."""
@@ -645,7 +656,15 @@ class CentreCohort:
         return self._open("cohort.read", store)[0]
 
     def associate(
-        self, trait: str, *, covariates: Sequence[str] = (), store: str | None = None, **options: Any
+        self,
+        trait: str,
+        *,
+        covariates: Sequence[str] = (),
+        store: str | None = None,
+        maf: float | None = None,
+        hwe: float | None = None,
+        missing: float | None = None,
+        **options: Any,
     ) -> AssociationResult:
         """Return the association of a trait: phenotypes from the registry, genotypes from the store.
 
@@ -657,8 +676,10 @@ class CentreCohort:
             The same, or `sex` (female 0, male 1) and `age` (years at the trait's time, else at collection).
         store
             Needed when the cohort's samples are in several stores.
+        maf, hwe, missing
+            Variants to keep, judged over the cohort's samples; see `StoreView.variants`.
         **options
-            Passed to `View.associate`: model, maf, ...
+            Passed to `View.associate`: model, threads, progress.
         """
         view, people = self._open("cohort.associate", store)
         if len(people) < self._centre.policy.counts_shown_min:
@@ -670,7 +691,8 @@ class CentreCohort:
         phenotypes, covariate_table = self._centre_tables(people, trait, covariates)
         if covariate_table is not None:
             options["covariates"] = covariate_table
-        return view.associate(phenotypes, traits=[trait], **options)
+        kept = view.variants(maf=maf, hwe=hwe, missing=missing)
+        return kept.associate(phenotypes, traits=[trait], **options)
 
     def _open(self, action: str, store: str | None) -> tuple[View, tuple[tuple[str, str], ...]]:
         from genomics_dc.analyses.view import open_store
@@ -691,10 +713,10 @@ class CentreCohort:
             values = _trait_values(session, centre, trait)
             if not values:
                 raise InputError(f"the registry has no value of {trait}; see `traits` in {centre.config.path.name}")
-            phenotypes = pa.table({"sample": samples, trait: _column(people, values)})
+            phenotypes = pa.table({"sample_id": samples, trait: _column(people, values)})
             if not covariates:
                 return phenotypes, None
-            columns = {"sample": samples}
+            columns = {"sample_id": samples}
             for name in covariates:
                 columns[name] = _column(people, _covariate(session, centre, name, trait))
         return phenotypes, pa.table(columns)

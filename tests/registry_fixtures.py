@@ -1,4 +1,4 @@
-"""Fixtures of the registry's and the data centre's tests: a real PostgreSQL, a registry on either database, a centre."""
+"""Fixtures of the registry and the data centre: a real PostgreSQL, a registry on either database, a centre."""
 
 from __future__ import annotations
 

@@ -215,8 +215,8 @@ class _Reader:
         )
 
     def _condition(self, condition: dict[str, Any], _: str) -> None:
-        verification = _coding(condition.get("verificationStatus"))
-        if verification is not None and verification[1] not in CONDITION_STATUS_KEPT:
+        verification = {code for _, code in _codings(condition.get("verificationStatus"))}
+        if verification and not verification & set(CONDITION_STATUS_KEPT):
             self.batch.skipped["conditions that are not confirmed"] += 1
             return
         who = self._subject(condition)
@@ -273,13 +273,18 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _coding(concept: Any) -> tuple[str, str] | None:
-    """Return (system, code) of a CodeableConcept, a preferred system first."""
-    codings = [
+def _codings(concept: Any) -> list[tuple[str, str]]:
+    """Return all (system, code) of a CodeableConcept."""
+    return [
         (_text(coding.get("system"))[:255], _text(coding.get("code"))[:128])
         for coding in (_list(concept.get("coding")) if isinstance(concept, Mapping) else [])
         if isinstance(coding, dict) and _text(coding.get("code")) and _text(coding.get("system"))
     ]
+
+
+def _coding(concept: Any) -> tuple[str, str] | None:
+    """Return (system, code) of a CodeableConcept, a preferred system first."""
+    codings = _codings(concept)
     rank = {system: position for position, system in enumerate(PREFERRED_SYSTEMS)}
     return min(codings, key=lambda coding: rank.get(coding[0], len(rank)), default=None)
 

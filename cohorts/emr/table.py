@@ -8,11 +8,13 @@ in `mrn_system`), `name`, `birth_date`, `sex`, `sample`, `store`, `specimen`, `c
 from __future__ import annotations
 
 import csv
+import gzip
 import math
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from genomics_dc.cohorts import ids
@@ -20,6 +22,7 @@ from genomics_dc.cohorts.documents import read_document
 from genomics_dc.cohorts.emr.dates import Moment, parse_birth_date, parse_moment
 from genomics_dc.cohorts.records import (
     Batch,
+    ConsentRecord,
     Number,
     ParentRecord,
     PersonRecord,
@@ -127,7 +130,7 @@ def read_traits(path: Path | str) -> Batch:
     rows = _rows(Path(path), {})
     header = next(rows).cells
     names = {name.lstrip("#").lower(): name for name in header}
-    who = next((key for key in ("sample", "iid", "person") if key in names), None)
+    who = next((key for key in ("sample", "sample_id", "iid", "person") if key in names), None)
     if who is None:
         raise InputError(f"{path}:1: expected a column sample (or IID) or person, came {len(header)} other columns")
     traits = [name for name in header if name.lstrip("#").lower() not in (who, "fid")]
@@ -136,6 +139,28 @@ def read_traits(path: Path | str) -> Batch:
         "person" if who == "person" else "sample": names[who],
         "phenotypes": [{"column": name, "trait": name, "type": "number"} for name in traits],
     }
+    return _Reader(str(path), header, plan).read(rows)
+
+
+def read_consents(path: Path | str) -> Batch:
+    """Read a table of consents.
+
+    Its columns are `person`, `sample` or `mrn` (with `mrn_system`), `terms`, `from`, and where known `until` and
+    `disease`. `terms` are DUO terms with spaces or commas between; times are dates (UTC).
+    """
+    rows = _rows(Path(path), {})
+    header = next(rows).cells
+    who = [name for name in ("person", "sample", "mrn") if name in header]
+    absent = [name for name in ("terms", "from") if name not in header]
+    if absent or not who:
+        wanted = absent or ["person, sample or mrn"]
+        raise InputError(f"{path}:1: columns of a table of consents are missing: {', '.join(wanted)}")
+    plan: dict[str, Any] = {"create": False, "consents": {key: key for key in ("until", "disease") if key in header}}
+    plan["consents"] |= {"terms": "terms", "from": "from"}
+    plan |= {name: name for name in ("person", "sample") if name in header}
+    if "mrn" in header:
+        system = {"system_column": "mrn_system"} if "mrn_system" in header else {"system": "mrn"}
+        plan["identifiers"] = [{"column": "mrn", **system}]
     return _Reader(str(path), header, plan).read(rows)
 
 
@@ -151,7 +176,7 @@ def _rows(path: Path, mapping: Mapping[str, Any]) -> Iterator[_Row]:
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
     encoding = mapping.get("encoding", "utf-8-sig")
     try:
-        with open(path, encoding=encoding, newline="") as handle:
+        with _open_text(path, encoding) as handle:
             reader = csv.reader(handle, delimiter=delimiter, quoting=quoting, strict=True)
             header = [name.strip() for name in next(reader, [])]
             if not any(header):
@@ -165,6 +190,8 @@ def _rows(path: Path, mapping: Mapping[str, Any]) -> Iterator[_Row]:
                     yield _Row(reader.line_num, cells)
     except OSError as error:
         raise InputError(f"{path}: the table cannot be read: {error.strerror}") from error
+    except (EOFError, zlib.error):
+        raise InputError(f"{path}: the gzip file is cut off or damaged; copy it again") from None
     except (UnicodeDecodeError, LookupError):
         raise InputError(
             f"{path} is not text in {encoding}; give `encoding:` in the map (for example gb18030)"
@@ -173,6 +200,13 @@ def _rows(path: Path, mapping: Mapping[str, Any]) -> Iterator[_Row]:
         raise InputError(
             f"{path} is not a table with the delimiter {delimiter!r}; give `delimiter:` in the map"
         ) from None
+
+
+def _open_text(path: Path, encoding: str) -> TextIO:
+    """Open a table for reading; a name that ends with .gz is unpacked."""
+    if path.suffix == ".gz":
+        return cast("TextIO", gzip.open(path, "rt", encoding=encoding, newline=""))
+    return open(path, encoding=encoding, newline="")
 
 
 def _plain_plan(source: str, header: list[str]) -> dict[str, Any]:
@@ -230,8 +264,8 @@ class _Reader:
         unused = [name for name in header if name not in used]
         if unused:
             self.batch.notes.append(f"columns not used: {', '.join(unused)}")
-        describes = any(key in plan for key in ("name", "birth_date", "sex"))
-        self.create = bool(plan.get("create", describes))
+        self.describes = any(key in plan for key in ("name", "birth_date", "sex"))
+        self.create = bool(plan.get("create", self.describes))
         self.cells: list[str] = []
         self.line = 0
 
@@ -309,7 +343,7 @@ class _Reader:
         who = self._who()
         if who is None:
             return
-        if self.create or (who.numbers and who.person_id):
+        if self.create or self.describes or (who.numbers and who.person_id):
             self._person(who)
         if "link" in self.plan:
             self._link(who)
@@ -318,6 +352,8 @@ class _Reader:
                 self.batch.parents.append(ParentRecord(self.where, who, kind, Who(numbers=(number,))))
         for spec in self.plan.get("phenotypes", ()):
             self._phenotype(who, spec)
+        if "consents" in self.plan:
+            self._consent(who, self.plan["consents"])
         if "measurements" in self.plan:
             self._measurement(who, self.plan["measurements"])
         if "conditions" in self.plan:
@@ -341,6 +377,18 @@ class _Reader:
                     self.plan["sex"]["column"], "expected female, male, other or unknown (or give `values:` in the map)"
                 )
         self.batch.people.append(PersonRecord(self.where, who, name or None, birth_date, sex, create=self.create))
+
+    def _consent(self, who: Who, spec: Mapping[str, str]) -> None:
+        terms = tuple(self.value(spec["terms"]).replace(",", " ").split())
+        start, end = self.moment(spec["from"]), self.moment(spec.get("until"))
+        if start is None and not self.value(spec["from"]):
+            self.problem(spec["from"], "empty; expected the day from which the consent holds")
+        if start is not None:
+            disease = self.value(spec.get("disease"))
+            record = ConsentRecord(
+                self.where, who, terms, start.at, end.at if end else None, tuple(disease.replace(",", " ").split())
+            )
+            self.batch.consents.append(record)
 
     def _link(self, who: Who) -> None:
         spec = self.plan["link"]
@@ -474,5 +522,6 @@ def _columns(plan: Mapping[str, Any]) -> Iterator[str]:
     for section, keys in (
         ("measurements", ("code", "value", "unit", "time", "row")),
         ("conditions", ("code", "start", "end", "row")),
+        ("consents", ("terms", "from", "until", "disease")),
     ):
         yield from (plan[section][key] for key in keys if key in plan.get(section, {}))

@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
     importer.command("table")(_import_table)
     importer.command("traits")(_import_traits)
     importer.command("fhir")(_import_fhir)
+    importer.command("consents")(_import_consents)
     cohort.add_typer(importer, name="import")
     for name, command in (
         ("find", _find),
@@ -178,6 +179,23 @@ def _import_fhir(
     """
     with _open(centre, "registry", principal) as opened:
         _report(opened.import_fhir(bundle, source=source), ids, as_json=json_output)
+
+
+def _import_consents(
+    table: Annotated[
+        Path,
+        typer.Argument(help="Columns: person, sample or mrn; terms; from; until, disease.", metavar="CONSENTS.tsv"),
+    ],
+    centre: CentreOption = _DEFAULT_CENTRE,
+    principal: AsOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Import what many people allowed. A consent that was withdrawn since stays withdrawn.
+
+    Example: genomics-dc cohort import consents consents.tsv --centre centre.yaml
+    """
+    with _open(centre, "registry", principal) as opened:
+        _report(opened.import_consents(table), None, as_json=json_output)
 
 
 def _find(

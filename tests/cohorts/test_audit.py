@@ -112,7 +112,7 @@ def test_log_forged_anew_from_a_row_on_is_found_by_the_anchor_alone(centre: Data
     with database.transaction(centre._engine) as session:
         session.add_all(AuditEvent(seq=s, payload=p, prev_hash=before, hash=h) for s, p, before, h in forged)
     assert found(centre, anchored=False) == []
-    assert [finding for finding in found(centre) if "rewritten" in finding][0].startswith("row 4:")
+    assert next(finding for finding in found(centre) if "rewritten" in finding).startswith("row 4:")
 
 
 def test_clock_that_runs_backwards_in_a_forged_row_is_found(centre: DataCentre) -> None:

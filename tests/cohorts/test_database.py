@@ -80,7 +80,7 @@ def test_registry_is_made_in_an_empty_database_only(tmp_path: Path, registry_add
 def test_old_schema_is_told(made, tmp_path: Path) -> None:
     with made.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
-    with pytest.raises(RegistryError, match="has schema 0000, this software needs 0001.*cohort upgrade"):
+    with pytest.raises(RegistryError, match=r"has schema 0000, this software needs 0001.*cohort upgrade"):
         database.open_registry(made.url, keys.read_key_file(tmp_path / "k"))
 
 
@@ -124,7 +124,7 @@ def test_used_cohort_definition_refuses_change(home: CentreHome) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO relationship (child_id, kind, parent_id, created_at) VALUES ('{p}', 'father', '{p}', '2026-01-01')",
+        "INSERT INTO relationship (child_id, kind, parent_id, created_at) VALUES ('{p}', 'father', '{p}', '2026-1-1')",
         "INSERT INTO relationship (child_id, kind, parent_id, created_at) VALUES ('{p}', 'uncle', 'x', '2026-01-01')",
         "INSERT INTO sample (id, person_id, created_at) VALUES ('S1', 'nobody', '2026-01-01')",
         "UPDATE demographics SET sex = 'x'",
