@@ -43,12 +43,14 @@ class KinshipResult(Result):
 
     `sample_id_1`, `sample_id_2`; `n` variants at which both are called; `hethet`, `ibs0`, `het1_hom2`, `het2_hom1`:
     shares of n; `kinship`, null where one of the two has no heterozygous call; `relationship`: duplicate (or identical
-    twin), first_degree, second_degree, third_degree, unrelated, or null.
+    twin), first_degree, second_degree, third_degree, unrelated, or null. `note` is a sentence when the variants are of
+    too small a part of the genome to trust the degrees, otherwise None.
     """
 
     thresholds: Thresholds = field(default_factory=load_thresholds)
     n_samples: int = 0
     n_pairs: int = 0
+    note: str | None = None
 
     @property
     def plot(self) -> KinshipPlots:
@@ -98,6 +100,7 @@ class KinshipPlots:
                 for name in DEGREES
             ],
             self.result.n_samples,
+            self.result.note,
         )
 
 
@@ -162,8 +165,21 @@ def kinship(
         "kinship", view, {"estimator": "KING-robust", "kinship_min": kinship_min, "degrees": values}
     )
     return KinshipResult(
-        table, provenance, thresholds=limits, n_samples=view.n_samples, n_pairs=kernel.n_pairs(view.n_samples)
+        table,
+        provenance,
+        thresholds=limits,
+        n_samples=view.n_samples,
+        n_pairs=kernel.n_pairs(view.n_samples),
+        note=_note(view),
     )
+
+
+def _note(view: StoreView) -> str | None:
+    """Say it when all variants are of one chromosome: relatives share any one of them in whole, in half, or not."""
+    contigs = set(view.sites().contig.tolist())
+    if len(contigs) > 1:
+        return None
+    return f"all variants are on {contigs.pop()}: a part of the genome, so degrees are only indicative"
 
 
 def _count_pairs(view: StoreView, threads: int, tell: Callable[[str, float], None]) -> npt.NDArray[np.int32]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -73,21 +72,17 @@ def load_thresholds(source: Path | str | Thresholds | None = None) -> Thresholds
     """
     if isinstance(source, Thresholds):
         return source
-    return _load(DEFAULT_FILE if source is None else Path(source).resolve(), DEFAULT_FILE if source is None else source)
-
-
-@cache
-def _load(path: Path, shown: Path | str) -> Thresholds:
     import yaml
 
+    path = DEFAULT_FILE if source is None else Path(source)
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"{shown} does not exist; the default thresholds are in {DEFAULT_FILE}") from error
+        raise InputError(f"{path} does not exist; the default thresholds are in {DEFAULT_FILE}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{shown} is not YAML: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict) or document.get("version") != _FORMAT_VERSION:
-        raise InputError(f"{shown}: expected a file of thresholds with `version: {_FORMAT_VERSION}`")
+        raise InputError(f"{path}: expected a file of thresholds with `version: {_FORMAT_VERSION}`")
     problems: list[str] = []
     entries: dict[str, Threshold] = {}
     found = {
@@ -110,7 +105,7 @@ def _load(path: Path, shown: Path | str) -> Thresholds:
         texts = {key: str(entry[key]) for key in ("unit", "why", "source")}
         entries[name] = Threshold(value=number, **texts)
     if problems:
-        raise InputError(f"{shown}: " + "; ".join(problems))
+        raise InputError(f"{path}: " + "; ".join(problems))
     return Thresholds(path=path, entries=MappingProxyType(entries))
 
 

@@ -122,11 +122,12 @@ def kinship(
     found = result.table["relationship"].to_pylist()
     counts = {name: found.count(name) for name in DEGREES}
     if as_json:
-        answer = {"output": str(output), "samples": result.n_samples, "pairs": result.n_pairs, **counts}
-        print(json.dumps(answer))  # noqa: T201
+        sizes = {"samples": result.n_samples, "pairs": result.n_pairs}
+        print(json.dumps({"output": str(output), **sizes, **counts, "note": result.note}))  # noqa: T201
         return
     named = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
-    print(f"{result.n_pairs:,} pairs of {result.n_samples:,} samples: {named}\nwritten to {output}")  # noqa: T201
+    print(f"{result.n_pairs:,} pairs of {result.n_samples:,} samples: {named}")  # noqa: T201
+    print(f"written to {output}" if result.note is None else f"{result.note}\nwritten to {output}")  # noqa: T201
 
 
 def _number(value: object, form: str) -> str:

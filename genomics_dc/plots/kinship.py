@@ -24,11 +24,13 @@ def kinship(
     relationship: npt.NDArray[np.object_],
     degrees: Sequence[tuple[str, float | None]],
     n_samples: int,
+    remark: str | None = None,
 ) -> Figure:
     """Kinship of pairs against the share of variants at which they have no allele in common.
 
     `degrees` are (name, lowest kinship) from close to far; pairs named otherwise are drawn as density. A full sibling
-    and a parent have the same kinship, but a parent shares an allele nearly everywhere (IBS0 near 0).
+    and a parent have the same kinship, but a parent shares an allele nearly everywhere (IBS0 near 0). `remark` is a
+    sentence written under the plot.
     """
     figure, axes = style.new_figure(7.4, 4.8)
     one = axes[0, 0]
@@ -92,7 +94,7 @@ def kinship(
     one.set_ylim(top=0.55)
     one.set_xlim(left=-0.02 * max(float(ibs0[known].max()), 0.01))
     style.percent(one.xaxis)
-    one.set_xlabel("variants with no allele in common (IBS0)")
+    one.set_xlabel("variants with no allele in common (IBS0)" + (f"\n{remark}" if remark else ""))
     one.set_ylabel("kinship coefficient")
     if one.get_legend_handles_labels()[0]:
         one.legend(loc="lower left", fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")
