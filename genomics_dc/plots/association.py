@@ -51,7 +51,7 @@ def manhattan(
     finite = neg_log10_p[tested][np.isfinite(neg_log10_p[tested])]
     highest = float(finite.max()) if finite.size else GENOME_WIDE_NEG_LOG10_P
     top = max(highest, GENOME_WIDE_NEG_LOG10_P) * 1.16
-    heights = np.minimum(neg_log10_p[tested], top * 0.99)
+    heights = np.minimum(neg_log10_p[tested], top * 0.96)
     order = list(dict.fromkeys(chromosomes))
     number = {name: i for i, name in enumerate(order)}
     which = np.array([number[chromosomes[i]] for i in tested.tolist()])
