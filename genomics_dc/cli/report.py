@@ -32,7 +32,7 @@ def report(
     centre: Annotated[Path | None, typer.Option("--centre", help="The centre's configuration, YAML.")] = None,
     purpose: Annotated[str | None, typer.Option("--purpose", help="Why the data are used, as DUO:…")] = None,
     institution: Annotated[
-        str | None, typer.Option("--institution", help="Name in the page header, with --findings.")
+        str | None, typer.Option("--institution", help="Name of the centre in the page header.")
     ] = None,
     lang: Annotated[str, typer.Option("--lang", help="Languages, separated by commas.")] = "zh-CN,en",
     formats: Annotated[str, typer.Option("--format", help="Formats, separated by commas.")] = "html,pdf,json",
@@ -41,28 +41,34 @@ def report(
 ) -> None:
     """Write the report on one sample: HTML and PDF in each language, JSON, and a manifest of checksums.
 
-    From findings alone the report knows the sample id and nothing else about the person; with --person the registry
-    gives the identity, to an authorised user, and the audit log says so.
+    From findings alone the report knows the sample id and nothing else about the person. With --person, --centre and
+    --purpose the registry gives the identity, to an authorised user, and the audit log says so; without --findings the
+    person is also screened, with each --panel.
 
     Example: genomics-dc report --findings findings/child.demo.json --output reports/child --lang zh-CN,en
     """
     languages, kinds = _words(lang), _words(formats)
-    if (findings is None) == (person is None):
-        raise UsageError("give either --findings FILE or --person ID")
+    if findings is None and person is None:
+        raise UsageError("give --findings FILE, or --person ID with --panel, --centre and --purpose, or both")
+    if person is None and (centre is not None or purpose is not None):
+        raise UsageError("--centre and --purpose go with --person: they say whose report this is, and why")
+    if person is not None and (centre is None or purpose is None):
+        raise UsageError("--person also needs --centre and --purpose")
+    if (findings is None) != bool(panel):
+        raise UsageError("give --panel where there are no --findings yet, and only there")
     if findings is not None:
-        if panel or centre is not None or purpose is not None:
-            raise UsageError("--panel, --centre and --purpose go with --person, not with --findings")
-        written = [_from_findings(findings, output, languages, kinds, institution=institution, force=force)]
+        written = [
+            _from_findings(findings, output, languages, kinds, person, centre, purpose, institution, force=force)
+        ]
     else:
-        if not panel or centre is None or purpose is None:
-            raise UsageError("--person also needs --panel, --centre and --purpose")
-        if institution is not None:
-            raise UsageError("--institution goes with --findings; with --person the name is in the centre's file")
         from genomics_dc.centre import open_centre
 
         assert person is not None
-        reports = open_centre(centre, purpose=purpose).person(person).screen(panels=panel).report(lang=languages)
-        written = reports.write(output, formats=kinds, force=force)
+        assert centre is not None
+        assert purpose is not None
+        with open_centre(centre, purpose=purpose) as home:
+            reports = home.person(person).screen(panels=panel or []).report(lang=languages)
+            written = reports.write(output, formats=kinds, force=force)
     _print(written, as_json=as_json)
 
 
@@ -71,15 +77,31 @@ def _words(text: str) -> list[str]:
 
 
 def _from_findings(
-    path: Path, output: Path, languages: list[str], kinds: list[str], *, institution: str | None, force: bool
+    path: Path,
+    output: Path,
+    languages: list[str],
+    kinds: list[str],
+    person: str | None,
+    centre: Path | None,
+    purpose: str | None,
+    institution: str | None,
+    *,
+    force: bool,
 ) -> WrittenReport:
     from rich.console import Console
 
     from genomics_dc.reports import Subject, build, write_report
 
     found = _read_findings(path)
-    # Without the registry nobody knows whose sample this is: the sample id is the pseudonym too.
-    model = build(found, Subject(person_id=found.sample_id, sample_id=found.sample_id), centre=institution)
+    if person is not None and centre is not None and purpose is not None:
+        from genomics_dc.centre import open_centre
+
+        with open_centre(centre, purpose=purpose) as home:
+            subject = home.person(person).subject(found.sample_id)
+    else:
+        # Without the registry nobody knows whose sample this is: the sample id is the pseudonym too.
+        subject = Subject(person_id=found.sample_id, sample_id=found.sample_id)
+    model = build(found, subject, centre=institution)
     with Console(stderr=True).status("report") as status:
         return write_report(
             model, output, languages=languages, formats=kinds, force=force, progress=lambda name: status.update(name)

@@ -292,6 +292,7 @@ def _render(model: ReportModel, language: str, *, links: Mapping[str, str]) -> s
         gene_results=_results_by_fit(model),
         by_record=[result.gene for result in model.gene_results if result.by_record],
         disagreeing=set(model.disagreeing),
+        disagreeing_genes=_disagreeing_genes(model),
         genes_named=len(model.gene_results) <= GENES_NAMED_MAX,
         subject_facts=_subject_facts(model, words),
         lists=[(section, _items(model, words, section)) for section in ("methods", "limitations", "recommendations")],
@@ -340,6 +341,13 @@ def _subject_facts(model: ReportModel, words: _Words) -> list[tuple[str, str]]:
             text = words("unknown")
         facts.append((words(f"subject.{field}"), text))
     return [*facts, (words("subject.status"), words("banner"))]
+
+
+def _disagreeing_genes(model: ReportModel) -> list[str]:
+    """Return the genes with a disagreement that the headline box does not tell in another way."""
+    told = {result.gene for result in model.gene_results if result.by_record}
+    shown = [*model.reported, *model.uncertain]
+    return list(dict.fromkeys(one.gene for one in shown if one.key in model.disagreeing and one.gene not in told))
 
 
 def _items(model: ReportModel, words: _Words, section: str) -> list[str]:

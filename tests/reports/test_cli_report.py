@@ -63,10 +63,11 @@ def test_a_file_that_is_not_findings_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "either --findings FILE or --person ID"),
-        (["--person", "P-1"], "--panel, --centre and --purpose"),
-        (["--findings", "x", "--person", "P-1"], "either --findings FILE or --person ID"),
-        (["--findings", "x", "--panel", "y"], "go with --person"),
+        ([], "give --findings FILE, or --person ID"),
+        (["--person", "P-1"], "--centre and --purpose"),
+        (["--person", "P-1", "--centre", "c.yaml", "--purpose", "DUO:0000043"], "give --panel"),
+        (["--findings", "x", "--panel", "y"], "give --panel"),
+        (["--findings", "x", "--centre", "c.yaml"], "go with --person"),
         (["--findings", "does-not-exist.json"], "does not exist"),
     ],
 )

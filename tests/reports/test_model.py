@@ -192,6 +192,7 @@ def test_what_a_record_calls_pathogenic_is_not_hidden(by_rule, said, shown_in, d
     assert ("known record and the rule-based class disagree" in text_of(page)) == (disagrees and shown_in != "benign")
     by_record = by_rule == "uncertain_significance" and shown_in == "reported"
     assert ("known records call the variants pathogenic" in headline_box(page)) == by_record
+    assert ("known record and the rule-based class disagree" in headline_box(page)) == (disagrees and not by_record)
     assert model.headline.kind == {
         "reported": "pathogenic_genotype", "uncertain": "uncertain", "benign": "nothing_reportable"
     }[shown_in]  # fmt: skip
