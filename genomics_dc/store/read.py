@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Strings = npt.NDArray[np.object_]
 Rows = npt.NDArray[np.int64]
 
-# Upper bound of what one block of dosages takes while variants are filtered.
-_NOTHING = np.empty(0, dtype=np.int64)
+# A frequency that equals the threshold is kept, although 0.07 * 100 is more than 7 in floating point.
+_ROUNDING = 2.0**-44
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,6 @@ class _Filters:
     filters: frozenset[str] | None = None
     extract: frozenset[str] | None = None
     index: tuple[int, ...] | None = None
-    sample_numbers: bytes | None = field(default=None, repr=False)
 
 
 class _Shared:
@@ -454,12 +453,11 @@ class StoreView:
         called = hom_ref + het + hom_alt
         keep_rows = np.ones(len(rows), dtype=bool)
         if step.missing is not None:
-            keep_rows &= no_call <= step.missing * max(self.n_samples, 1)
+            keep_rows &= no_call <= step.missing * max(self.n_samples, 1) * (1 + _ROUNDING)
         if step.maf is not None:
             alt_alleles = het + 2 * hom_alt
             minor = np.minimum(alt_alleles, 2 * called - alt_alleles)
-            # compared as whole numbers times the threshold, so that a frequency equal to it is kept
-            keep_rows &= (called > 0) & (minor >= step.maf * 2 * called)
+            keep_rows &= (called > 0) & (minor >= step.maf * 2 * called * (1 - _ROUNDING))
         if step.hwe is not None:
             from genomics_dc.kernels.hwe import exact_p
 
