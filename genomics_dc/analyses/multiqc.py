@@ -27,12 +27,12 @@ def multiqc_sections(result: QCResult) -> dict[str, dict[str, Any]]:
     samples = {row["sample_id"]: {name: row[name] for name in columns if row[name] is not None} for row in rows}
     used = {name for row in samples.values() for name in row}
     steps = {
-        f"{row['level']}: {row['criterion']}": {
+        f"{number}. {row['level']}: {row['criterion']}": {  # numbered, because MultiQC sorts rows by name
             name: row[name]
             for name in ("threshold", "failing", "removed", "left", "not_assessed", "why")
             if row[name] is not None
         }
-        for row in result.steps.table.to_pylist()
+        for number, row in enumerate(result.steps.table.to_pylist(), start=1)
     }
     parent = {
         "parent_id": "genomics_dc",
@@ -63,11 +63,11 @@ def multiqc_sections(result: QCResult) -> dict[str, dict[str, Any]]:
                 "only_defined_headers": True,
             },
             "headers": {
-                "threshold": {"title": "Threshold", "format": "{:,g}"},
-                "failing": {"title": "Failing", "format": "{:,d}"},
-                "removed": {"title": "Removed here", "format": "{:,d}"},
-                "left": {"title": "Left", "format": "{:,d}"},
-                "not_assessed": {"title": "Not assessed", "format": "{:,d}"},
+                "threshold": {"title": "Threshold", "scale": False, "format": "{:,g}"},
+                "failing": {"title": "Failing", "scale": False, "format": "{:,d}"},
+                "removed": {"title": "Removed here", "scale": False, "format": "{:,d}"},
+                "left": {"title": "Left", "scale": False, "format": "{:,d}"},
+                "not_assessed": {"title": "Not assessed", "scale": False, "format": "{:,d}"},
                 "why": {"title": "Why"},
             },
             "data": steps,

@@ -137,3 +137,19 @@ def test_wrong_arrays_are_refused():
         counts.sample_counts(np.zeros((1, 2), dtype=np.int8), np.array([5], dtype=np.int8))
     with pytest.raises(ValueError, match="allele numbers must be below 2"):
         counts.sample_counts_any(np.full((1, 1, 2), 2, dtype=np.int8), np.zeros((1, 2), dtype=np.int8))
+
+
+def test_scikit_allel_counts_the_same():
+    allel = pytest.importorskip("allel")
+    rng = np.random.default_rng(8)
+    genotype = rng.integers(-1, 4, (200, 50, 2)).astype(np.int8)
+    whole = np.where((genotype < 0).any(axis=2)[:, :, None], -1, genotype).astype(np.int8)
+    theirs = allel.GenotypeArray(whole)
+    np.testing.assert_array_equal(counts.allele_counts(whole, 4), theirs.count_alleles(max_allele=3))
+    dosage = counts.nonreference_dosage(whole)
+    found = counts.genotype_counts(dosage)
+    np.testing.assert_array_equal(found[:, counts.HOM_REF], theirs.is_hom_ref().sum(axis=1))
+    np.testing.assert_array_equal(found[:, counts.MISSING], theirs.is_missing().sum(axis=1))
+    by_sample = counts.sample_counts_any(whole, np.zeros((200, 4), dtype=np.int8))
+    np.testing.assert_array_equal(by_sample[:, 1], theirs.is_het().sum(axis=0))
+    np.testing.assert_array_equal(by_sample[:, 2], theirs.is_hom_alt().sum(axis=0))

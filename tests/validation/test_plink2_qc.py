@@ -136,3 +136,14 @@ def test_kinship(pair, program, tmp_path):
     kinship = numbers(printed["KINSHIP"])
     kinship[np.isinf(kinship)] = np.nan  # without a heterozygous call PLINK prints -inf; here it is missing
     np.testing.assert_allclose(ours["kinship"], kinship, rtol=5.1e-6, atol=5e-7)
+
+
+def test_golden_frequencies_of_2504_people(thousand_genomes, shared_data):
+    """The file holds what plink2 printed earlier (tests/golden/README.md), so this needs no plink2."""
+    path = shared_data / "cohort_1kg_chr20" / "expected.plink2_1kg.afreq.tsv.gz"
+    golden = table(path)
+    ours = thousand_genomes[1].qc(threads=2).variants.to_pandas()
+    assert list(ours["ref"]) == list(golden["REF"])
+    assert list(ours["alt"]) == list(golden["ALT"])
+    np.testing.assert_array_equal(ours["AN"], np.array(golden["OBS_CT"], dtype=np.int64))
+    np.testing.assert_allclose(ours["AF"], numbers(golden["ALT_FREQS"]), **PRINTED)
