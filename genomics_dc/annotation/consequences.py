@@ -47,7 +47,7 @@ SCHEMA = pa.schema(
 )
 
 _RUN_CSQ = "import sys, pysam.bcftools as bcftools; bcftools.csq(*sys.argv[1:], catch_stdout=False)"
-_CLEAN_SHARE_MIN = 0.5
+_BROKEN_SHARE_MAX = 0.5
 _NAMES_SHOWN = 5
 
 
@@ -76,28 +76,29 @@ class _Line:
 
 
 def check_gene_models(genes: GeneModels, reference: Reference) -> list[str]:
-    """Translate every complete coding transcript on the FASTA's contigs; return the identifiers that do not translate.
+    """Translate all coding transcripts on the FASTA's contigs; return those that are no frame from ATG to a stop.
 
-    Raises BuildMismatchError when fewer than half of them give one open reading frame from a start to a stop: then the
-    gene models are of another build, or moved against the FASTA.
+    Raises BuildMismatchError when more than half of them have a stop inside: then the gene models are of another
+    build, or moved against the FASTA. An open frame without its start or its stop is an incomplete model, no mismatch.
     """
-    tried, odd = 0, []
+    tried, odd, broken = 0, [], []
     for transcript in genes.transcripts:
         name = contigs.resolve(transcript.contig, reference.contigs)
-        whole = transcript.start_is_complete and not transcript.tags & {"cds_end_NF", "mRNA_end_NF"}
-        if name is None or not transcript.is_coding or not whole or contigs.canonical(transcript.contig) == "MT":
+        if name is None or transcript.biotype != "protein_coding" or not transcript.is_coding:
             continue
-        if transcript.biotype != "protein_coding":
+        if contigs.canonical(transcript.contig) == "MT":
             continue
         tried += 1
         protein = transcript.protein(reference)
-        if transcript.coding_bases % 3 or not (protein.startswith("M") and protein.find("*") == len(protein) - 1):
+        if "*" in protein[:-1]:
+            broken.append(transcript.identifier)
+        whole = transcript.start_is_complete and not transcript.tags & {"cds_end_NF", "mRNA_end_NF"}
+        if whole and (transcript.coding_bases % 3 or protein[:1] != "M" or protein.find("*") != len(protein) - 1):
             odd.append(transcript.identifier)
-    if tried and tried - len(odd) < _CLEAN_SHARE_MIN * tried:
+    if len(broken) > _BROKEN_SHARE_MAX * tried:
         raise BuildMismatchError(
-            f"{len(odd):,} of {tried:,} coding transcripts of {genes.path} (first: {odd[0]}) do not translate from a "
-            f"start to a stop on {reference.path}: the gene models are of another build or moved; "
-            "give those of this FASTA"
+            f"{len(broken):,} of {tried:,} coding transcripts of {genes.path} (first: {broken[0]}) have a stop inside "
+            f"on {reference.path}: the gene models are of another build or moved; give those of this FASTA"
         )
     return odd
 
