@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,13 @@ def report(
     panel: Annotated[list[str] | None, typer.Option("--panel", help="Panel to screen; may be repeated.")] = None,
     centre: Annotated[Path | None, typer.Option("--centre", help="The centre's configuration, YAML.")] = None,
     purpose: Annotated[str | None, typer.Option("--purpose", help="Why the data are used, as DUO:…")] = None,
+    sample: Annotated[str | None, typer.Option("--sample", help="Which sample, where the person has several.")] = None,
+    affected: Annotated[
+        bool | None, typer.Option("--affected/--not-affected", help="Whether the person has the condition.")
+    ] = None,
+    indication: Annotated[
+        str | None, typer.Option("--indication", help="Why the test was ordered; printed in the report.")
+    ] = None,
     institution: Annotated[
         str | None, typer.Option("--institution", help="Name of the centre in the page header.")
     ] = None,
@@ -56,10 +64,11 @@ def report(
         raise UsageError("--person also needs --centre and --purpose")
     if (findings is None) != bool(panel):
         raise UsageError("give --panel where there are no --findings yet, and only there")
+    if findings is not None and (sample is not None or affected is not None):
+        raise UsageError("--sample and --affected belong to the screening, which --findings have behind them")
     if findings is not None:
-        written = [
-            _from_findings(findings, output, languages, kinds, person, centre, purpose, institution, force=force)
-        ]
+        head = _Head(person, centre, purpose, indication, institution)
+        written = [_from_findings(_read_findings(findings), head, output, languages, kinds, force=force)]
     else:
         from genomics_dc.centre import open_centre
 
@@ -67,7 +76,10 @@ def report(
         assert centre is not None
         assert purpose is not None
         with open_centre(centre, purpose=purpose) as home:
-            reports = home.person(person).screen(panels=panel or []).report(lang=languages)
+            found = home.person(person).screen(panel or [], sample=sample, affected=affected)
+            reports = found.report(lang=languages, indication=indication)
+            if institution is not None:
+                reports = reports.under(institution)
             written = reports.write(output, formats=kinds, force=force)
     _print(written, as_json=as_json)
 
@@ -76,32 +88,33 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+@dataclass(frozen=True)
+class _Head:
+    """Where the head of the report comes from."""
+
+    person: str | None
+    centre: Path | None
+    purpose: str | None
+    indication: str | None
+    institution: str | None
+
+
 def _from_findings(
-    path: Path,
-    output: Path,
-    languages: list[str],
-    kinds: list[str],
-    person: str | None,
-    centre: Path | None,
-    purpose: str | None,
-    institution: str | None,
-    *,
-    force: bool,
+    found: Findings, head: _Head, output: Path, languages: list[str], kinds: list[str], *, force: bool
 ) -> WrittenReport:
     from rich.console import Console
 
     from genomics_dc.reports import Subject, build, write_report
 
-    found = _read_findings(path)
-    if person is not None and centre is not None and purpose is not None:
+    if head.person is not None and head.centre is not None and head.purpose is not None:
         from genomics_dc.centre import open_centre
 
-        with open_centre(centre, purpose=purpose) as home:
-            subject = home.person(person).subject(found.sample_id)
+        with open_centre(head.centre, purpose=head.purpose) as home:
+            subject = home.person(head.person).subject(found.sample_id, indication=head.indication)
     else:
         # Without the registry nobody knows whose sample this is: the sample id is the pseudonym too.
-        subject = Subject(person_id=found.sample_id, sample_id=found.sample_id)
-    model = build(found, subject, centre=institution)
+        subject = Subject(person_id=found.sample_id, sample_id=found.sample_id, indication=head.indication)
+    model = build(found, subject, centre=head.institution)
     with Console(stderr=True).status("report") as status:
         return write_report(
             model, output, languages=languages, formats=kinds, force=force, progress=lambda name: status.update(name)

@@ -184,6 +184,17 @@ def build(findings: Findings, subject: Subject, *, centre: str | None = None) ->
         versions=findings.versions,
         checksums=findings.checksums,
     )
+    return _identified(content)
+
+
+def with_centre(model: ReportModel, centre: str) -> ReportModel:
+    """Return the same report under another centre's name; its identifier changes with its content."""
+    return _identified(model.model_copy(update={"centre": centre}))
+
+
+def _identified(model: ReportModel) -> ReportModel:
+    """Return the model with the identifier of its content, the identifier itself left out."""
+    content = model.model_copy(update={"report_id": ""})
     return content.model_copy(update={"report_id": str(uuid.uuid5(_REPORT_NAMESPACE, content.model_dump_json()))})
 
 

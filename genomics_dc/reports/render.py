@@ -22,7 +22,7 @@ from typing import Any
 
 from genomics_dc.errors import InputError, OutputExistsError, ToolError, UsageError
 from genomics_dc.files import explain_os_errors, fsync_directory
-from genomics_dc.reports.model import GENE_FITS, LANGUAGES, ReportModel
+from genomics_dc.reports.model import GENE_FITS, LANGUAGES, ReportModel, with_centre
 from genomics_dc.screening.model import CarriedVariant
 
 FORMATS = ("html", "pdf", "json")
@@ -73,6 +73,10 @@ class Reports:
 
     def __repr__(self) -> str:
         return f"Reports({len(self.models)} reports in {', '.join(self.languages)})"
+
+    def under(self, centre: str) -> Reports:
+        """Return the same reports with a centre's name in the page header."""
+        return Reports(tuple(with_centre(model, centre) for model in self.models), self.languages)
 
     def write(
         self,

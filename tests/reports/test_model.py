@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from genomics_dc.errors import InputError, RefusedError
 from genomics_dc.reports import LANGUAGES, Subject, build, render_html
+from genomics_dc.reports.model import with_centre
 from genomics_dc.reports.render import percent, percent_down
 from genomics_dc.screening.model import IdentityCheck, KnownRecord
 from tests.builders import (
@@ -233,6 +234,12 @@ def test_the_identifier_is_that_of_the_content():
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", first.report_id)
     other = build(make_findings(panel_version="1.1"), SUBJECT)
     assert other.report_id != first.report_id
+
+
+def test_another_centre_is_another_report():
+    model = build(make_findings(), SUBJECT)
+    assert with_centre(model, "Centre") == build(make_findings(), SUBJECT, centre="Centre")
+    assert with_centre(model, "Centre").report_id != model.report_id
 
 
 def test_the_model_is_frozen_and_its_repr_shows_nobody():
