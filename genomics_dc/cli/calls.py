@@ -182,13 +182,13 @@ def compare_command(
     print(text if as_json else result.to_text())  # noqa: T201 - the command's result
 
 
-@group.command("multiqc-tables", epilog="Example: genomics-dc calls multiqc-tables identity.json qc --output own")
-def multiqc_tables_command(
+@group.command("multiqc-table", epilog="Example: genomics-dc calls multiqc-table identity.json --output identity_mqc.json")
+def multiqc_table_command(
     identity: Annotated[Path, typer.Argument(help="identity.json of a run.", exists=True)],
-    qc: Annotated[Path, typer.Argument(help="Folder that `genomics-dc qc` wrote.", exists=True)],
     output: OutputOption,
+    force: ForceOption = False,
 ) -> None:
-    """Write our own checks as tables that MultiQC shows beside the others."""
-    from genomics_dc.calls.multiqc import write_tables
+    """Write the identity checks as a table that MultiQC shows beside the others."""
+    from genomics_dc.calls.identity import write_multiqc_table
 
-    write_tables(identity, qc, output)
+    write_multiqc_table(identity, output, force=force)

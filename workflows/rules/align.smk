@@ -41,7 +41,7 @@ rule align:
         (bwa mem -K 100000000 -Y -t {threads} -R {params.read_group:q} {input.fasta:q} {input.fastq_1:q} {input.fastq_2:q} \
             | samtools fixmate --no-PG -m -u - - \
             | samtools sort --no-PG -l 1 -@ {threads} -T "$stage"/sort -o "$stage"/{output.bam:q} -) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
 
 
@@ -70,7 +70,7 @@ rule mark_duplicates:
         (samtools merge --no-PG -u -c -p -@ {threads} - {input.bams:q} \
             | samtools markdup --no-PG -@ {threads} -T "$stage"/markdup -f "$stage"/{output.stats:q} - "$stage"/{output.bam:q}
         sed -i "s#$stage/##g" "$stage"/{output.stats:q}) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
 
 
@@ -99,7 +99,7 @@ rule sample_bam:
         (samtools merge --no-PG -c -p -@ {threads} -o "$stage"/merged.bam {input.bams:q}
         samtools reheader --no-PG -c "sed -E '/^@PG/s/\\tCL:[^\\t]*//'" "$stage"/merged.bam > "$stage"/{output.bam:q}
         samtools index -@ {threads} "$stage"/{output.bam:q} "$stage"/{output.bai:q}) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
 
 
@@ -125,5 +125,5 @@ rule alignment_stats:
         stage {output:q}
         (samtools stats -@ {threads} {input.bam:q} > "$stage"/{output.stats:q}
         samtools flagstat -@ {threads} {input.bam:q} > "$stage"/{output.flagstat:q}) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """

@@ -3,7 +3,7 @@
 
 rule annotate:
     input:
-        store="store/cohort.vcz",
+        store=rules.store_build.output.manifest,
         fasta="reference/genome.fa",
         fai="reference/genome.fa.fai",
         genes=config_path("reference", "genes"),
@@ -12,6 +12,7 @@ rule annotate:
     output:
         folder=directory("store/cohort.annotation"),
     params:
+        store=STORE,
         known=lambda wildcards, input: [
             word
             for option, paths in (("--clinvar", input.clinvar), ("--frequencies", input.frequencies))
@@ -31,7 +32,7 @@ rule annotate:
     shell:
         """
         stage {output:q}
-        genomics-dc annotate {input.store:q} --genes {input.genes:q} --fasta {input.fasta:q} {params.known:q} \
+        genomics-dc annotate {params.store:q} --genes {input.genes:q} --fasta {input.fasta:q} {params.known:q} \
             --output "$stage"/{output.folder:q} 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """

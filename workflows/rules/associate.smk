@@ -4,12 +4,13 @@ ASSOCIATION = RUN.settings["association"] or {"traits": [], "model": "linear", "
 
 rule associate:
     input:
-        store="store/cohort.vcz",
+        store=rules.store_build.output.manifest,
         phenotypes=config_path("association", "phenotypes"),
         covariates=config_path("association", "covariates"),
     output:
         table="associations/results.parquet",
     params:
+        store=STORE,
         traits=",".join(ASSOCIATION["traits"]),
         model=ASSOCIATION["model"],
         covariates=lambda wildcards, input: ["--covariates", str(input.covariates)] if input.covariates else [],
@@ -26,7 +27,7 @@ rule associate:
     shell:
         """
         stage {output:q}
-        genomics-dc associate {input.store:q} --phenotypes {input.phenotypes:q} --traits {params.traits:q} \
+        genomics-dc associate {params.store:q} --phenotypes {input.phenotypes:q} --traits {params.traits:q} \
             {params.covariates:q} --model {params.model:q} --output "$stage"/{output.table:q} 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """

@@ -30,5 +30,5 @@ rule callable_regions:
             --mapping-quality-min {params.mapping_quality_min} --base-quality-min {params.base_quality_min} \
             --output "$stage"/{output.bed:q}
         samtools bedcov -Q {params.mapping_quality_min} {input.regions:q} {input.bam:q} > "$stage"/{output.depth:q}) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """

@@ -72,7 +72,7 @@ CALLS_TARGETS = [
     "calls/joint.vcf.gz.csi",
     "calls/joint.stats.txt",
 ]
-STORE_TARGETS = ["store/cohort.vcz"]
+STORE_TARGETS = ["store/cohort.vcz/manifest.json"]
 ANALYSES_TARGETS = [
     "qc",
     "multiqc/multiqc_report.html",

@@ -34,7 +34,7 @@ rule gvcf_window:
         bcftools mpileup --no-version -Ob1 -f {input.fasta:q} -R {input.window:q} -d {params.depth_max} \
             -q {params.mapping_quality_min} -Q {params.base_quality_min} -a AD,DP -g {params.blocks} \
             -o "$stage"/{output.bcf:q} {input.bam:q} 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
 
 
@@ -59,5 +59,5 @@ rule gvcf:
         stage {output:q}
         (bcftools concat --no-version -Oz --threads {threads} -o "$stage"/{output.gvcf:q} {input.windows:q}
         bcftools index --csi "$stage"/{output.gvcf:q}) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """

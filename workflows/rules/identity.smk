@@ -26,5 +26,5 @@ rule identity:
         """
         stage {output:q}
         genomics-dc calls identity {params.config:q} --directory . --output "$stage"/{output.json:q} 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """

@@ -38,7 +38,7 @@ rule call_window:
         bcftools mpileup --no-version -Ou -f {input.fasta:q} -R {input.window:q} -d {params.depth_max} \
             -q {params.mapping_quality_min} -Q {params.base_quality_min} -a AD,DP {input.bams:q} \
             | bcftools call --no-version -m -v -a GQ {params.ploidy:q} -S "$stage"/sexes.tsv -Ob1 -o "$stage"/{output.bcf:q}) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
             if CALLING["caller"] == "bcftools"
             # freebayes calls every contig diploid here; its header carries the date and the command, which are dropped.
@@ -50,7 +50,7 @@ rule call_window:
             --limit-coverage {params.depth_max} {input.bams:q} \
             | sed -e '/^##fileDate=/d' -e '/^##commandline=/d' -e '/^##reference=/d' \
             | bcftools view --no-version -S "$stage"/samples.txt -Ob1 -o "$stage"/{output.bcf:q}) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
         )
 
@@ -82,7 +82,7 @@ rule prove_reference:
         stage {output:q}
         genomics-dc calls prove-reference {input.joint:q} {params.gvcfs:q} --region-bed {input.window:q} \
             --depth-min {params.depth_min} --quality-min {params.quality_min} --output "$stage"/{output.vcf:q} 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
 
 
@@ -134,7 +134,7 @@ rule joint:
             | bcftools annotate --no-version -Ou -h "$stage"/filters.txt {params.filters} \
             | bcftools view --no-version -Oz --threads {threads} -o "$stage"/{output.vcf:q}
         bcftools index --csi "$stage"/{output.vcf:q}) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
 
 
@@ -160,5 +160,5 @@ rule call_stats:
         """
         stage {output:q}
         bcftools stats -s - -F {input.fasta:q} {input.vcf:q} > "$stage"/{output.stats:q} 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """

@@ -15,9 +15,9 @@ rule multiqc:
         qc="qc",
     output:
         html="multiqc/multiqc_report.html",
-        data=directory("multiqc/multiqc_data"),
+        data=directory("multiqc/multiqc_report_data"),
     params:
-        config=workflow.source_path("../multiqc.yaml"),
+        config=str(STAGE.parent / "multiqc.yaml"),
     log:
         "logs/multiqc.log",
     benchmark:
@@ -31,8 +31,9 @@ rule multiqc:
     shell:
         """
         stage {output:q}
-        (genomics-dc calls multiqc-tables {input.identity:q} {input.qc:q} --output "$stage"/own
-        multiqc --no-ansi --no-version-check --force --config {params.config:q} --outdir "$stage"/multiqc \
-            {input.fastp:q} {input.duplicates:q} {input.stats:q} {input.calls:q} "$stage"/own) > {log:q} 2>&1
-        publish {output:q}
+        (genomics-dc calls multiqc-table {input.identity:q} --output "$stage"/genomics_dc_identity_mqc.json
+        multiqc --no-ansi --no-version-check --force --filename multiqc_report.html --config {params.config:q} --outdir "$stage"/multiqc \
+            {input.fastp:q} {input.duplicates:q} {input.stats:q} {input.calls:q} {input.qc:q} \
+            "$stage"/genomics_dc_identity_mqc.json) > {log:q} 2>&1
+        publish {output:q} 2>> {log:q}
         """

@@ -3,9 +3,11 @@
 
 rule cohort_qc:
     input:
-        store="store/cohort.vcz",
+        store=rules.store_build.output.manifest,
     output:
         folder=directory("qc"),
+    params:
+        store=STORE,
     log:
         "logs/cohort_qc.log",
     benchmark:
@@ -19,6 +21,6 @@ rule cohort_qc:
     shell:
         """
         stage {output:q}
-        genomics-dc qc {input.store:q} --output "$stage"/{output.folder:q} 2> {log:q}
-        publish {output:q}
+        genomics-dc qc {params.store:q} --output "$stage"/{output.folder:q} 2> {log:q}
+        publish {output:q} 2>> {log:q}
         """

@@ -26,7 +26,7 @@ rule reference_fasta:
             *) cp --reflink=auto {input.fasta:q} "$stage"/{output.fasta:q} ;;
         esac
         samtools faidx "$stage"/{output.fasta:q}) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
 
 
@@ -58,7 +58,7 @@ rule bwa_index:
         else
             bwa index -p "$stage"/{input.fasta:q} {input.fasta:q}
         fi) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
 
 
@@ -86,5 +86,5 @@ rule windows:
         """
         stage {output:q}
         genomics-dc calls windows {params.config:q} --output "$stage"/calls/windows 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """

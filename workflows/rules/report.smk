@@ -8,7 +8,6 @@ rule report:
         folder=directory("reports/{sample}/{panel}"),
     params:
         languages=",".join(RUN.settings["reports"]["languages"]),
-        centre=["--centre", config_path("centre")] if RUN.settings["centre"] else [],
     log:
         "logs/report/{sample}.{panel}.log",
     benchmark:
@@ -24,13 +23,12 @@ rule report:
         stage {output:q}
         (code=0; blocked=$(genomics-dc calls blocked {input.json:q}) || code=$?
         if [ $code -eq 0 ]; then
-            genomics-dc report --findings {input.json:q} --output "$stage"/{output.folder:q} --lang {params.languages:q} \
-                {params.centre:q}
+            genomics-dc report --findings {input.json:q} --output "$stage"/{output.folder:q} --lang {params.languages:q}
         elif [ $code -eq 3 ]; then
             mkdir -p "$stage"/{output.folder:q}
             printf '%s\\n' "$blocked" | tee "$stage"/{output.folder:q}/BLOCKED.txt >&2
         else
             exit $code
         fi) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """

@@ -4,7 +4,7 @@ SCREENING = RUN.settings["screening"] or {"callable_fraction_min": 0.95}
 
 rule screen:
     input:
-        store="store/cohort.vcz",
+        store=rules.store_build.output.manifest,
         annotation="store/cohort.annotation",
         panel=lambda wildcards: str(RUN.panels[wildcards.panel]),
         genes=config_path("reference", "genes"),
@@ -13,14 +13,16 @@ rule screen:
     output:
         json="findings/{sample}.{panel}.json",
     params:
-        parents=lambda wildcards: [
+        store=STORE,
+        declared=lambda wildcards: [
             word
-            for option, parent in (
+            for option, value in (
                 ("--father", RUN.samples[wildcards.sample].father),
                 ("--mother", RUN.samples[wildcards.sample].mother),
+                ("--sex", RUN.samples[wildcards.sample].sex),
             )
-            if parent
-            for word in (option, parent)
+            if value
+            for word in (option, value)
         ],
         callable_fraction_min=SCREENING["callable_fraction_min"],
     log:
@@ -36,8 +38,9 @@ rule screen:
     shell:
         """
         stage {output:q}
-        genomics-dc screen {input.store:q} --sample {wildcards.sample:q} --annotation {input.annotation:q} \
-            --panel {input.panel:q} --callable {input.bed:q} --identity {input.identity:q} {params.parents:q} \
+        genomics-dc screen {params.store:q} --sample {wildcards.sample:q} --annotation {input.annotation:q} \
+            --panel {input.panel:q} --genes {input.genes:q} --callable {input.bed:q} --identity {input.identity:q} \
+            {params.declared:q} --callable-fraction-min {params.callable_fraction_min} \
             --output "$stage"/{output.json:q} 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """

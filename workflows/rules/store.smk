@@ -1,4 +1,5 @@
 # The joint VCF as a store: verified against the reference, whole or not there at all.
+STORE = "store/cohort.vcz"
 
 
 rule store_build:
@@ -8,7 +9,11 @@ rule store_build:
         fasta="reference/genome.fa",
         fai="reference/genome.fa.fai",
     output:
-        store=directory("store/cohort.vcz"),
+        # Not directory(): Snakemake would lay a file of its own into the store, which `store verify` rightly finds.
+        manifest=f"{STORE}/manifest.json",
+    params:
+        store=STORE,
+        assembly=RUN.settings["assembly"],
     log:
         "logs/store_build.log",
     benchmark:
@@ -21,8 +26,8 @@ rule store_build:
         "../envs/genomics_dc.yaml"
     shell:
         """
-        stage {output:q}
-        genomics-dc store build {input.vcf:q} --output "$stage"/{output.store:q} --reference {input.fasta:q} \
+        stage {params.store:q}
+        genomics-dc store build {input.vcf:q} --output "$stage"/{params.store:q} --reference {input.fasta:q} --assembly {params.assembly:q} \
             --workers {threads} 2> {log:q}
-        publish {output:q}
+        publish {params.store:q} 2>> {log:q}
         """

@@ -35,7 +35,7 @@ rule alignment_to_fastq:
         samtools collate -u -O -@ {threads} --reference {input.fasta:q} {input.alignment:q} "$stage"/collate \
             | samtools fastq -N -c 1 -F 0x900 -1 "$stage"/{output.fastq_1:q} -2 "$stage"/{output.fastq_2:q} -0 /dev/null -s /dev/null -
         ) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
 
 
@@ -69,5 +69,5 @@ rule trim:
             --json "$stage"/{output.json:q} --html "$stage"/{output.html:q} --report_title {wildcards.unit:q} --compression 1 \
             --thread {threads} {params.off}
         sed -i "s#$stage/##g" "$stage"/{output.json:q} "$stage"/{output.html:q}) 2> {log:q}
-        publish {output:q}
+        publish {output:q} 2>> {log:q}
         """
