@@ -16,20 +16,18 @@ import os
 import pwd
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import yaml
-
 from genomics_dc.cohorts import audit, consent, database, definitions, ids, keys, queries, records
-from genomics_dc.cohorts.access import Decision, Policy, Principal, read_policy
-from genomics_dc.cohorts.documents import read_document
+from genomics_dc.cohorts.access import Decision, Policy, Principal
+from genomics_dc.cohorts.home import DEFAULT_POLICY, CentreConfig, StoreHome, create_centre, read_centre, upgrade_centre
 from genomics_dc.cohorts.models import Demographics, Person
-from genomics_dc.errors import GenomicsError, InputError, OutputExistsError, RefusedError, UsageError
-from genomics_dc.files import sha256_file, write_text
+from genomics_dc.errors import GenomicsError, InputError, RefusedError, UsageError
+from genomics_dc.files import sha256_file
 from genomics_dc.reports.subject import Subject
 
 if TYPE_CHECKING:
@@ -38,195 +36,29 @@ if TYPE_CHECKING:
 
     from genomics_dc.analyses.association import AssociationResult
     from genomics_dc.analyses.view import View
+    from genomics_dc.cohorts.models import Sample
+    from genomics_dc.reports.render import Reports
+    from genomics_dc.screening.model import Findings
 
-DEFAULT_POLICY = Path(__file__).parent / "configs" / "policy" / "default.yaml"
+__all__ = [
+    "DEFAULT_POLICY",
+    "REGISTRY_PURPOSE",
+    "CentreCohort",
+    "CentreConfig",
+    "CentrePerson",
+    "DataCentre",
+    "PersonFindings",
+    "StoreHome",
+    "create_centre",
+    "open_centre",
+    "read_centre",
+    "upgrade_centre",
+]
 
 # The purpose of keeping the registry itself: importing, linking, recording consent. Not of DUO: it opens no data.
 REGISTRY_PURPOSE = "registry"
 
 _DAYS_PER_YEAR = 365.2425
-_TEXT = {"type": "string", "minLength": 1}
-_PATHS = {"type": "object", "additionalProperties": _TEXT}
-
-CENTRE_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "required": ["registry", "keys", "principals", "principal"],
-    "additionalProperties": False,
-    "properties": {
-        "registry": _TEXT,
-        "keys": _TEXT,
-        "audit_anchor": _TEXT,
-        "policy": _TEXT,
-        "panels": _TEXT,
-        "stores": _PATHS,
-        "references": _PATHS,
-        "findings": _TEXT,
-        "traits": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "string",
-                "pattern": r"^[^|]+\|[^|]+$",
-                "description": "SYSTEM|CODE",
-            },
-        },
-        "modifiers_met": {"type": "array", "items": {"type": "string", "pattern": r"^DUO:\d{7}$"}},
-        "principals": {
-            "type": "object",
-            "minProperties": 1,
-            "additionalProperties": {
-                "type": "object",
-                "required": ["roles"],
-                "additionalProperties": False,
-                "properties": {"roles": {"type": "array", "items": _TEXT, "minItems": 1}, "account": _TEXT},
-            },
-        },
-        "principal": _TEXT,
-    },
-}
-
-_STARTER = """\
-# A data centre: where its registry, keys, stores and rules are. Relative paths start at this file's folder.
-# sqlite:///FILE, or postgresql+psycopg://USER@HOST/DATABASE (password in ~/.pgpass, not here)
-registry: {registry}
-# The key that opens names and numbers: mode 0600, kept apart from the database and its backups.
-keys: {keys}
-# Heads of the audit chain, appended after each event. Put it on other storage: it shows a tail that was cut off.
-audit_anchor: {anchor}
-# Who may do what; without this key the policy that comes with the software holds.
-# policy: policy.yaml
-# Stores by name, as `cohort link --store NAME` calls them.
-stores: {{}}
-# Traits by a short name: SYSTEM|CODE of the values in the registry, such as hba1c: "http://loinc.org|4548-4"
-traits: {{}}
-# Restrictions on consents that this centre has met (DUO modifiers), such as "DUO:0000021" (ethics approval).
-modifiers_met: []
-# People and programs who ask, their roles in the policy, and (account) the operating-system account they must be.
-principals:
-  staff:
-    roles: [registrar, analyst, clinician, laboratory]
-  auditor:
-    roles: [auditor]
-# Who asks when --as is not given.
-principal: staff
-"""
-
-
-@dataclass(frozen=True)
-class CentreConfig:
-    """What centre.yaml says, with full paths."""
-
-    path: Path
-    registry: str = field(repr=False)
-    keys: Path = field(repr=False)
-    policy: Path
-    stores: Mapping[str, Path]
-    references: Mapping[str, Path]
-    traits: Mapping[str, tuple[str, str]]
-    principals: Mapping[str, tuple[frozenset[str], str | None]]
-    principal: str
-    modifiers_met: frozenset[str]
-    audit_anchor: Path | None
-    panels: Path | None
-    findings: Path | None
-
-    @property
-    def home(self) -> Path:
-        """Return the folder of centre.yaml."""
-        return self.path.parent
-
-
-def read_centre(path: Path | str) -> tuple[CentreConfig, Policy]:
-    """Read centre.yaml and its policy; raise InputError with every problem at once."""
-    document = read_document(path, CENTRE_SCHEMA, "data centre file")
-    home = Path(path).resolve().parent
-
-    def full(key: str) -> Path | None:
-        return home / document[key] if key in document else None
-
-    config = CentreConfig(
-        path=Path(path).resolve(),
-        registry=document["registry"],
-        keys=home / document["keys"],
-        policy=full("policy") or DEFAULT_POLICY,
-        stores={name: home / store for name, store in document.get("stores", {}).items()},
-        references={name: home / reference for name, reference in document.get("references", {}).items()},
-        traits={name: _system_and_code(text) for name, text in document.get("traits", {}).items()},
-        principals={
-            name: (frozenset(entry["roles"]), entry.get("account")) for name, entry in document["principals"].items()
-        },
-        principal=document["principal"],
-        modifiers_met=frozenset(document.get("modifiers_met", ())),
-        audit_anchor=full("audit_anchor"),
-        panels=full("panels"),
-        findings=full("findings"),
-    )
-    policy = read_policy(config.policy)
-    problems = [
-        f"principal {name} has roles that the policy does not know: {', '.join(sorted(roles - policy.roles))}"
-        for name, (roles, _) in config.principals.items()
-        if roles - policy.roles
-    ]
-    if config.principal not in config.principals:
-        problems.append(f"principal: {config.principal} is not among the principals")
-    problems += [f"modifiers_met: {term} is not a DUO modifier" for term in config.modifiers_met - consent.MODIFIERS]
-    if problems:
-        raise InputError(f"the data centre file {path} has {len(problems)} problem(s):\n  " + "\n  ".join(problems))
-    return config, policy
-
-
-def create_centre(path: Path | str, *, registry: str | None = None, key_file: Path | str | None = None) -> CentreConfig:
-    """Make a registry with its key file; write centre.yaml at `path` when it is not there yet.
-
-    With a centre.yaml that is there, its registry and keys are made, and `registry` and `key_file` are not to be given.
-    Nothing is left behind when a step fails; a registry or key file that exists is never replaced.
-    """
-    centre_path = Path(path)
-    new_file = not centre_path.exists()
-    if new_file and (registry is None or key_file is None):
-        raise UsageError(f"{centre_path} is not there yet; give --registry and --keys to make it")
-    if not new_file and (registry is not None or key_file is not None):
-        raise OutputExistsError(f"{centre_path} is there already; without --registry and --keys, what it names is made")
-    if new_file:
-        home = centre_path.resolve().parent
-        assert registry is not None
-        assert key_file is not None
-        url = database.registry_url(registry, home=home)
-        key_path = home / key_file
-    else:
-        config, _ = read_centre(centre_path)
-        url, key_path = database.registry_url(config.registry, home=config.home), config.keys
-    database_file = Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
-    had_database = database_file is not None and database_file.exists()
-    created_key = keys.create_key_file(key_path)
-    try:
-        database.create_registry(url, created_key)
-        if new_file:
-            text = _STARTER.format(registry=_quoted(registry), keys=_quoted(str(key_file)), anchor="audit.anchor")
-            write_text(centre_path, text)
-        config, _ = read_centre(centre_path)
-    except BaseException:
-        key_path.unlink(missing_ok=True)
-        if database_file is not None and not had_database:
-            database_file.unlink(missing_ok=True)
-        raise
-    return config
-
-
-def upgrade_centre(path: Path | str) -> str:
-    """Bring a registry's tables to this software's schema; return the schema it has then."""
-    config, _ = read_centre(path)
-    url = database.registry_url(config.registry, home=config.home)
-    database.upgrade_registry(url, keys.read_key_file(config.keys))
-    return database.HEAD_REVISION
-
-
-def _quoted(text: str | None) -> str:
-    return str(yaml.safe_dump(text, default_style='"')).strip()
-
-
-def _system_and_code(text: str) -> tuple[str, str]:
-    system, _, code = text.rpartition("|")
-    return system, code
 
 
 def open_centre(path: Path | str, *, purpose: str, principal: str | None = None) -> DataCentre:
@@ -576,7 +408,7 @@ class DataCentre:
             return store
         path = Path(store).resolve()
         for name, known in self.config.stores.items():
-            if known.resolve() == path:
+            if known.path.resolve() == path:
                 return name
         if not path.exists():
             raise InputError(f"{store} is neither a store of {self.config.path.name} nor a path that exists")
@@ -584,7 +416,12 @@ class DataCentre:
 
     def store_path(self, store: str) -> Path:
         """Return where a store is, by its name in the registry."""
-        return self.config.stores.get(store, Path(store))
+        return self.config.stores[store].path if store in self.config.stores else Path(store)
+
+    def panel(self, panel: str) -> str:
+        """Return the path of a panel in the centre's own folder, or the name as it came."""
+        own = None if self.config.panels is None else self.config.panels / f"{panel}.yaml"
+        return str(own) if own is not None and "/" not in panel and own.is_file() else panel
 
     def _store_columns(self, store: str) -> set[str]:
         from genomics_dc.store.read import StoreView
@@ -801,7 +638,7 @@ class CentrePerson:
             record_number = next((value for kind, _, value in numbers if kind == "MR"), None)
             return Subject(
                 person_id=self.person_id,
-                sample_id=sample.id,
+                sample_id=sample_id or sample.id,
                 name=known.get("name"),
                 sex=known.get("sex"),
                 birth_date=_full_date(known.get("birth_date")),
@@ -819,19 +656,159 @@ class CentrePerson:
             sample = self._sample(session, sample_id)
             return Subject(
                 person_id=self.person_id,
-                sample_id=sample.id,
+                sample_id=sample_id or sample.id,
                 specimen=sample.specimen,
                 collected=sample.collected_at.date() if sample.collected_at else None,
                 received=sample.received_at.date() if sample.received_at else None,
             )
 
-    def _sample(self, session: Session, sample_id: str | None) -> Any:
+    def _sample(self, session: Session, sample_id: str | None) -> Sample:
+        """Return the sample by its id or by its column in a store; the only one when none is asked for."""
         samples = queries.samples_of(session, self.person_id)
         if sample_id is not None:
-            samples = [sample for sample in samples if sample.id == sample_id]
+            rows = queries.placements(session, person_ids={self.person_id})
+            wanted = {sample_id, *(sample for _, sample, _, column in rows if column == sample_id)}
+            samples = [sample for sample in samples if sample.id in wanted]
         if not samples:
             raise InputError(f"person {self.person_id} has no such sample; `genomics-dc cohort link` links one")
         if len(samples) > 1:
             names = ", ".join(sample.id for sample in samples)
             raise UsageError(f"person {self.person_id} has several samples; choose one of {names}")
         return samples[0]
+
+    def screen(
+        self,
+        panels: Sequence[str],
+        *,
+        sample: str | None = None,
+        store: str | None = None,
+        affected: bool | None = None,
+        callable_fraction_min: float | None = None,
+    ) -> PersonFindings:
+        """Return what panels find in this person's genotypes; see `screening.screen`.
+
+        Parents count when the registry knows them, their samples are in the same store, and they consent to this
+        purpose; otherwise they are unknown to the screening, never reference.
+
+        Parameters
+        ----------
+        panels
+            Names (in the centre's `panels` folder, or of those that come with the software) or paths.
+        sample, store
+            Needed when the person has several.
+        affected
+            Whether the person has the condition; some criteria are judged only when true.
+        """
+        from genomics_dc.screening.screen import screen
+
+        if not panels:
+            raise UsageError("name at least one panel")
+        centre = self._centre
+        centre._person_decision("person.screen", self.person_id)
+        with database.transaction(centre._engine) as session:
+            store_name, column = self._place(session, sample, store)
+            parents = self._parents(session, store_name)
+            sex = queries.sexes(session).get(self.person_id)
+        home = centre.config.stores.get(store_name)
+        if home is None or home.genes is None:
+            raise InputError(
+                f"{centre.config.path.name} must name store {store_name} under `stores` and gene models under "
+                "`references: genes`"
+            )
+        callable_bed = home.callable / f"{column}.bed" if home.callable.is_dir() else home.callable
+        findings = tuple(
+            screen(
+                home.path,
+                column,
+                centre.panel(panel),
+                home.annotation,
+                callable_bed,
+                home.genes,
+                home.identity,
+                father=parents.get("father"),
+                mother=parents.get("mother"),
+                sex="male" if sex == "male" else "female" if sex == "female" else None,
+                affected=affected,
+                callable_fraction_min=callable_fraction_min,
+            )
+            for panel in panels
+        )
+        return PersonFindings(self, findings)
+
+    def findings(self, panels: Sequence[str], *, sample: str | None = None) -> PersonFindings:
+        """Return what a run found already: `{column}.{panel}.json` in the centre's `findings` folder."""
+        from pydantic import ValidationError
+
+        from genomics_dc.screening.model import Findings
+
+        centre = self._centre
+        centre._person_decision("person.screen", self.person_id)
+        folder = centre.config.findings
+        if folder is None:
+            raise InputError(f"{centre.config.path.name} names no folder of `findings`; use `screen`")
+        with database.transaction(centre._engine) as session:
+            _, column = self._place(session, sample, None)
+        found = []
+        for panel in panels:
+            path = folder / f"{column}.{panel}.json"
+            try:
+                found.append(Findings.model_validate_json(path.read_bytes()))
+            except OSError as error:
+                raise InputError(f"{path}: findings cannot be read: {error.strerror}") from error
+            except ValidationError:
+                raise InputError(f"{path} does not hold findings of this version; run the screening again") from None
+        if not found:
+            raise UsageError("name at least one panel")
+        return PersonFindings(self, tuple(found))
+
+    def _place(self, session: Session, sample: str | None, store: str | None) -> tuple[str, str]:
+        rows = queries.placements(session, person_ids={self.person_id})
+        found = [
+            (where, column)
+            for _, name, where, column in rows
+            if sample in (None, name, column) and store in (None, where)
+        ]
+        if not found:
+            raise InputError(
+                f"person {self.person_id} has no such sample in a store; `genomics-dc cohort link` links one"
+            )
+        if len(found) > 1:
+            shown = ", ".join(f"{column} in {where}" for where, column in found)
+            raise UsageError(f"person {self.person_id} has several samples; choose by sample and store: {shown}")
+        return found[0]
+
+    def _parents(self, session: Session, store: str) -> dict[str, str]:
+        """Return the store columns of the parents who consent to this purpose and have one sample in the store."""
+        columns: dict[str, str] = {}
+        for kind, parent in queries.parents_of(session, self.person_id).items():
+            rows = [row for row in queries.placements(session, person_ids={parent}) if row[2] == store]
+            if len(rows) == 1 and self._centre._consenting(session, {parent}):
+                columns[kind] = rows[0][3]
+        return columns
+
+
+class PersonFindings:
+    """What panels found in one person, still without identity."""
+
+    def __init__(self, person: CentrePerson, findings: tuple[Findings, ...]) -> None:
+        self._person = person
+        self.findings = findings
+
+    def __repr__(self) -> str:
+        return f"PersonFindings({self._person.person_id}, {', '.join(one.panel for one in self.findings)})"
+
+    def report(
+        self, *, lang: Sequence[str] = ("zh-CN", "en"), identify: bool = True, indication: str | None = None
+    ) -> Reports:
+        """Return the reports, one for each panel; `.write(folder)` makes the pages.
+
+        With `identify` the head of the report says who it is, for a role that may; without, it shows ids alone.
+        """
+        from genomics_dc.reports.model import build
+        from genomics_dc.reports.render import Reports
+
+        person = self._person
+        person._centre._person_decision("person.report", person.person_id)
+        sample = self.findings[0].sample_id
+        subject = person.subject(sample, indication=indication) if identify else person.pseudonym(sample)
+        return Reports(tuple(build(one, subject) for one in self.findings), tuple(lang))
