@@ -25,6 +25,7 @@ from genomics_dc.cli.options import (
     ThreadsOption,
     selected_view,
 )
+from genomics_dc.errors import UsageError
 from genomics_dc.files import refuse_existing
 
 ThresholdsOption = Annotated[
@@ -110,6 +111,8 @@ def kinship(
     from genomics_dc.analyses.relatedness import DEGREES
     from genomics_dc.analyses.relatedness import kinship as kinship_of
 
+    if output.suffix not in (".parquet", ".tsv"):
+        raise UsageError(f"{output}: the name of a result ends with .parquet or .tsv")
     refuse_existing(output, force=force)
     view = selected_view(store, region=region, keep=keep, extract=extract, maf=maf, hwe=hwe, missing=missing)
     with _progress() as tell:

@@ -77,6 +77,16 @@ def test_the_plain_function_and_the_compiled_one_agree():
         assert hwe._exact_ln_p(*genotypes, True) == pytest.approx(hwe._exact_ln_p_jit(*genotypes, True), rel=1e-14)
 
 
+def test_rescaling_loses_nothing_at_its_borders(monkeypatch):
+    """The plain function with a small unit, so that walks cross its borders at every place of a step."""
+    monkeypatch.setattr(hwe, "_BIG", 1e12)  # what is dropped beyond a border is then at most 1e-12 of the sum
+    for n in range(60, 140, 2):
+        for genotypes in ((n // 2, 0, n - n // 2), (0, n, 0), (n, 1, n // 3)):
+            fraction = exact(*genotypes, True)
+            expected = -minus_log10(fraction) * math.log(10)
+            assert hwe._exact_ln_p(*genotypes, True) == pytest.approx(expected, rel=1e-11)
+
+
 def test_no_variants_and_bad_counts():
     none = np.array([], dtype=np.int64)
     assert hwe.exact_p(none, none, none).shape == (0,)
