@@ -32,6 +32,9 @@ MANIFEST_FORMAT = "1"
 ALLELE_CHARACTERS_MAX = 120
 BRIEF_CHARACTERS_MAX = 36
 INTERVALS_SHOWN_MAX = 60
+OTHER_TRANSCRIPTS_SHOWN_MAX = 5
+# What screening writes as the version of a source that nobody gave: no record there says nothing about the variant.
+_NONE_GIVEN = "none given"
 # Up to this many genes, the headline box also names their conditions.
 GENES_NAMED_MAX = 4
 
@@ -294,6 +297,9 @@ def _render(model: ReportModel, language: str, *, links: Mapping[str, str]) -> s
         headline=_headline_text(model, words),
         tone=_TONES[model.headline.kind],
         gene_results=_results_by_fit(model),
+        others_shown_max=OTHER_TRANSCRIPTS_SHOWN_MAX,
+        unsupplied={name for name, version in model.versions.items() if version == _NONE_GIVEN},
+        rule_sources=sorted({(one.classification.rules, one.classification.rules_source) for one in partners.values()}),
         by_record=[result.gene for result in model.gene_results if result.by_record],
         disagreeing=set(model.disagreeing),
         disagreeing_genes=_disagreeing_genes(model),

@@ -14,7 +14,7 @@ from tests.builders import make_findings
 
 def report(*words) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "genomics_dc.cli.main", "report", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture

@@ -298,7 +298,7 @@ def test_a_browser_shows_the_page_without_asking_for_anything(written, program, 
             f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}", f"--screenshot={tmp_path / 'page.png'}",
             (written / "child.demo.zh-CN.html").as_uri(),
         ],
-        capture_output=True, check=True, timeout=60,
+        capture_output=True, check=True, timeout=180,
     )  # fmt: skip
     assert (tmp_path / "page.png").stat().st_size > 5_000
     asked = set(re.findall(r'"url":"((?:https?|ftp|wss?)://[^"]+)"', log.read_text()))
@@ -311,6 +311,16 @@ def test_long_alleles_are_cut_with_their_length():
     page = render_html(build(make_findings(variants=(make_carried_variant(alt=inserted),)), SUBJECT), "en")
     assert inserted not in page
     assert "801 characters" in page
+
+
+def test_a_source_that_nobody_gave_is_not_called_silent():
+    one = make_carried_variant(known=(), population_frequencies={})
+    silent = render_html(build(make_findings(variants=(one,)), SUBJECT), "en")
+    assert "no record in the supplied source" in silent
+    versions = {"known variants": "none given", "population frequencies": "none given"}
+    page = render_html(build(make_findings(variants=(one,), versions=versions), SUBJECT), "en")
+    assert "no record in the supplied source" not in page
+    assert page.count("no source was supplied") == 2
 
 
 def test_many_intervals_are_counted_not_lost():
