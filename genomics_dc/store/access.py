@@ -8,6 +8,8 @@ The chunks carry CRC32C as well, for readers that know nothing of the manifest.
 from __future__ import annotations
 
 import hashlib
+import os
+import weakref
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -27,12 +29,36 @@ class StoreFiles:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.seal = manifest.read_seal(path)
+        # The open folder, not its name: when another store is published under the name, this one is read to its end.
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            raise StoreError(f"{path} is not there; give the folder of a store (NAME.vcz)") from None
+        except PermissionError:
+            raise StoreError(f"{path} cannot be read: you have no permission; ask its owner") from None
+        self._descriptor = descriptor
+        self._close = weakref.finalize(self, os.close, descriptor)
+        by_descriptor = Path(f"/proc/self/fd/{descriptor}")
+        self.root = by_descriptor if by_descriptor.is_dir() else path
+        self.seal = manifest.read_seal(self.root, shown=path)
+
+    def __reduce__(self) -> tuple[type[StoreFiles], tuple[Path]]:
+        return type(self), (self.path,)
 
     @cached_property
     def entries(self) -> dict[str, manifest.Entry]:
         """The manifest, by file path."""
-        return manifest.read(self.path)
+        return manifest.read(self.root, shown=self.path)
+
+    def _refuse_if_replaced(self) -> None:
+        """Raise StoreError when another store has been published under this path since it was opened."""
+        try:
+            there = self.path.stat()
+        except OSError:
+            return
+        ours = os.fstat(self._descriptor)
+        if (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino):
+            raise StoreError(f"{self.path} was replaced by another store while it was open; open it again")
 
     @cached_property
     def group(self) -> zarr.Group:
@@ -58,6 +84,13 @@ class StoreFiles:
 
     def check(self, key: str, data: bytes | None) -> None:
         """Raise StoreError unless `data` are the bytes that the manifest promises for file `key`."""
+        try:
+            self._check(key, data)
+        except StoreError:
+            self._refuse_if_replaced()
+            raise
+
+    def _check(self, key: str, data: bytes | None) -> None:
         if key == schema.METADATA_NAME:
             expected_sha256 = self.seal.metadata_sha256
         else:
@@ -79,7 +112,7 @@ class StoreFiles:
 
     def describe(self, key: str) -> str:
         """Return what file `key` is, in words: array, chunk and the variants it holds, numbered from 0, half-open."""
-        return describe(key, self.path)
+        return describe(key, self.root)
 
 
 _MEND = "restore the store from a copy, or build it again from its VCF"
@@ -141,4 +174,4 @@ def _checked_store(files: StoreFiles) -> Any:
                 return whole
             return await super().get(key, prototype, byte_range)
 
-    return CheckedStore(files.path, read_only=True)
+    return CheckedStore(files.root, read_only=True)

@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from genomics_dc.errors import StoreError
 from genomics_dc.files import sha256_file
@@ -79,39 +81,56 @@ def write(root: Path) -> Seal:
     return seal
 
 
-def read_seal(root: Path) -> Seal:
-    """Return the first line of the manifest; raise StoreError when it is absent or not ours."""
-    path = root / schema.MANIFEST_NAME
+def read_seal(root: Path, *, shown: Path | None = None) -> Seal:
+    """Return the first line of the manifest; raise StoreError when it is absent or not ours.
+
+    `shown` is the path to name in an error, where `root` is a descriptor.
+    """
+    with _opened(root, shown or root) as handle:
+        return _parse_seal(handle.readline(), shown or root)
+
+
+def read(root: Path, *, shown: Path | None = None) -> dict[str, Entry]:
+    """Return all entries; raise StoreError when the manifest is damaged or its own hash does not fit."""
+    name = shown or root
+    with _opened(root, name) as handle:
+        first = handle.readline()
+        seal = _parse_seal(first, name)
+        rest = handle.read()
     try:
-        with open(path, encoding="utf-8") as handle:
-            line = handle.readline()
-    except FileNotFoundError:
-        raise StoreError(f"{root} has no {schema.MANIFEST_NAME}: it is not a store that genomics-dc built") from None
+        listed = json.loads(first + rest)["files"]
+        entries = {key: Entry(int(size), str(sha256)) for key, (size, sha256) in listed.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{name / schema.MANIFEST_NAME} is damaged: {error}; {_MEND}") from error
+    if root_hash(entries) != seal.store_hash or len(entries) != seal.n_files:
+        raise StoreError(f"{name / schema.MANIFEST_NAME} is damaged: its entries do not give the store hash; {_MEND}")
+    return entries
+
+
+_MEND = "restore the store from a copy"
+
+
+@contextmanager
+def _opened(root: Path, name: Path) -> Iterator[TextIO]:
+    try:
+        with open(root / schema.MANIFEST_NAME, encoding="utf-8") as handle:
+            yield handle
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreError(f"{name} has no {schema.MANIFEST_NAME}: it is not a store that genomics-dc built") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
+        raise StoreError(f"{name / schema.MANIFEST_NAME} cannot be read: {error}") from error
+
+
+def _parse_seal(line: str, name: Path) -> Seal:
     head, separator, _ = line.partition(', "files": {')
     try:
         if not separator:
             raise ValueError("no file list")
         seal = Seal(**json.loads(head + "}"))
     except (ValueError, TypeError) as error:
-        raise StoreError(f"{path} is damaged in its first line: {error}; restore the store from a copy") from error
+        raise StoreError(f"{name / schema.MANIFEST_NAME} is damaged in its first line: {error}; {_MEND}") from error
     if seal.format_version != schema.FORMAT_VERSION:
         raise StoreError(
-            f"{root} has store format {seal.format_version}; this software reads format {schema.FORMAT_VERSION}"
+            f"{name} has store format {seal.format_version}; this software reads format {schema.FORMAT_VERSION}"
         )
     return seal
-
-
-def read(root: Path) -> dict[str, Entry]:
-    """Return all entries; raise StoreError when the manifest is damaged or its own hash does not fit."""
-    seal = read_seal(root)
-    path = root / schema.MANIFEST_NAME
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8"))["files"]
-        entries = {key: Entry(int(size), str(sha256)) for key, (size, sha256) in listed.items()}
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} is damaged: {error}; restore the store from a copy") from error
-    if root_hash(entries) != seal.store_hash or len(entries) != seal.n_files:
-        raise StoreError(f"{path} is damaged: its entries do not give the store hash; restore the store from a copy")
-    return entries

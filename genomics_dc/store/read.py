@@ -113,6 +113,10 @@ class _Shared:
         self.files = StoreFiles(path)
         self._columns: dict[str, npt.NDArray[Any]] = {}
 
+    def __reduce__(self) -> tuple[type[_Shared], tuple[Path]]:
+        # another process opens the store for itself: no array travels
+        return type(self), (self.files.path,)
+
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return a whole one-per-variant array (or a small one), read once."""
         if name not in self._columns:

@@ -136,7 +136,9 @@ def test_hardy_weinberg_filter(view, plain):
 
 
 def test_filters_extract_and_index(view, plain):
-    np.testing.assert_array_equal(view.variants(filters="PASS").sites().index, np.flatnonzero(plain["filter"] == "PASS"))
+    np.testing.assert_array_equal(
+        view.variants(filters="PASS").sites().index, np.flatnonzero(plain["filter"] == "PASS")
+    )
     either = view.variants(filters=["q10", "s50"]).sites()
     assert set(either.filters) == {"q10", "q10;s50"}
     unnamed = view.sites().variant_id[0]
@@ -201,8 +203,31 @@ def test_what_cannot_be_asked(view, ask, error, message):
 def test_what_is_not_a_store(tmp_path):
     with pytest.raises(StoreError, match=r"has no manifest\.json"):
         StoreView.open(tmp_path)
-    with pytest.raises(StoreError, match=r"has no manifest\.json"):
+    with pytest.raises(StoreError, match=r"none\.vcz is not there"):
         StoreView.open(tmp_path / "none.vcz")
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="is not there"):
+        StoreView.open(tmp_path / "file")
+
+
+def test_a_view_travels_to_another_process(view):
+    import pickle
+
+    part = pickle.loads(pickle.dumps(view.region("1:1-500").samples(["S4", "S2"]).variants(missing=0.2)))
+    np.testing.assert_array_equal(
+        part.dosage(), view.region("1:1-500").variants().samples(["S4", "S2"]).variants(missing=0.2).dosage()
+    )
+
+
+def test_an_opened_store_is_closed_with_its_last_view(cohort_store):
+    import gc
+    import os
+
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for _ in range(50):
+        StoreView.open(cohort_store).region("1").dosage()
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) < before + 10  # noqa: PTH208
 
 
 def test_a_vcf_without_samples(tmp_path):
