@@ -63,7 +63,11 @@ def screen(
         if purpose is None:
             raise UsageError("give --purpose with --person: why this person's findings are asked for, as a DUO code")
         with open_centre(centre, purpose=purpose) as home:
-            findings = home.person(person).screen(panels=[panel]).findings[0]
+            findings = (
+                home.person(person)
+                .screen([panel], affected=affected, callable_fraction_min=callable_fraction_min)
+                .findings[0]
+            )
     else:
         if store is None or sample is None or genes is None or callable_bed is None:
             raise UsageError("give a store with --sample, --genes and --callable, or --person with --centre")
