@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from genomics_dc.plots import style
@@ -37,7 +38,7 @@ def missingness(
         rates = rates[np.isfinite(rates)]
         style.title(one, f"Missing genotypes by {noun}", style.count(rates.size, noun))
         if not rates.size:
-            style.nothing_to_show(one, f"no {noun}s in this view")
+            style.nothing_to_show(one, "no variants in this view")
             continue
         upper = max(float(rates.max()), 0.01 if limit is None else 1.2 * limit)
         one.hist(rates, bins=np.linspace(0, min(upper, 1.0), 41), color=style.BLUE)
@@ -91,6 +92,7 @@ def heterozygosity(het_rate: Floats, missing_rate: Floats, is_outlier: npt.NDArr
     main.legend(loc="best", fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")
     side.hist(het, bins=40, orientation="horizontal", color=style.SKY)
     style.thousands(side.xaxis)
+    side.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     side.set_xlabel("samples")
     return figure
 
@@ -185,7 +187,7 @@ def hwe_qq(neg_log10_p: Floats, p_min: float | None, n_samples: int) -> Figure:
     one.set_ylim(bottom=0)
     one.set_xlabel("expected −log10 p")
     one.set_ylabel("observed −log10 p")
-    one.legend(loc="upper left", fontsize=8)
+    one.legend(loc="lower right", fontsize=8)
     return figure
 
 
