@@ -89,6 +89,11 @@ class AssociationResult(Result):
         name = self._one_trait(trait)
         if len(self.traits) == 1:
             return self
+        n_variants = int(str(self.provenance.parameters["n_variants"]))
+        if len(self) == len(self.traits) * n_variants:
+            return AssociationResult(
+                self.table.slice(self.traits.index(name) * n_variants, n_variants), self.provenance
+            )
         import pyarrow.compute as pc
 
         return AssociationResult(self.table.filter(pc.equal(self.table["trait"], name)), self.provenance)

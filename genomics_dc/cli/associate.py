@@ -127,16 +127,19 @@ def _summary(result: AssociationResult, output: Path, drawn: list[Path]) -> dict
 
 def _report(result: AssociationResult, summary: dict[str, object]) -> str:
     """Return a few lines for a person: what was tested, the strongest variant of each trait, what was not tested."""
-    lines = [f"{summary['variants']:,} variants, {len(result.traits):,} traits, {result.model} model"]
-    inflation = result.lambda_gc()
+    traits = f"{len(result.traits):,} trait{'' if len(result.traits) == 1 else 's'}"
+    lines = [f"{summary['variants']:,} variants, {traits}, {result.model} model"]
+    inflation = summary["lambda_gc"]
+    assert isinstance(inflation, dict)
     for name in result.traits[:20]:
         row = next(iter(result.top(1, trait=name).table.to_pylist()), None)
         best = (
             "no variant could be tested"
             if row is None
-            else f"strongest {row['variant_id']} beta {row['beta']:.4g} -log10 p {row['neg_log_10_p_value']:.4g}"
+            else f"strongest {row['variant_id']}, beta {row['beta']:.4g}, -log10 p {row['neg_log_10_p_value']:.4g}"
         )
-        lines.append(f"{name}: {result.samples_by_trait[name]:,} samples, lambda GC {inflation[name]:.3f}, {best}")
+        lambda_gc = "not known" if inflation[name] is None else f"{inflation[name]:.3f}"
+        lines.append(f"{name}: {result.samples_by_trait[name]:,} samples, lambda GC {lambda_gc}, {best}")
     if len(result.traits) > 20:
         lines.append(f"… and {len(result.traits) - 20:,} more traits")
     untested = {name: count for name, count in result.status_counts().items() if name not in ("ok", "firth")}

@@ -64,7 +64,7 @@ def test_extract_and_the_lines_for_a_person(folder, tmp_path):
         *("--extract", folder / "extract.txt", "--output", tmp_path / "r.tsv"),
     )
     assert done.exit_code == 0, done.output
-    assert "4 variants, 1 traits, logistic model" in done.stdout
+    assert "4 variants, 1 trait, logistic model" in done.stdout
     assert "case: 50 samples, lambda GC" in done.stdout
     assert pd.read_csv(tmp_path / "r.tsv", sep="\t")["variant_id"].tolist() == ["v1", "v2", "v3", "v50"]
 

@@ -137,6 +137,9 @@ def test_linear_golden_of_real_expression(geuvadis, shared_data):
     assert (both["status"] == "ok").all()
     assert_linear_alike(both)
     assert_printed_alike(both["frequency"], both["A1_FREQ"])
+    # Printed as PLINK prints, not one digit of the estimates differs.
+    for ours, printed in (("beta", "BETA"), ("standard_error", "SE")):
+        assert [float(f"{value:.6g}") for value in both[ours]] == both[printed].tolist()
 
 
 def test_linear_of_real_expression_against_a_third_program(geuvadis, shared_data):
