@@ -47,9 +47,7 @@ from genomics_dc.screening.panels import Panel, PanelGene, load_panel
 from genomics_dc.screening.rules import Rules, load_rules
 from genomics_dc.store.read import StoreView
 
-_PAD_BASES = 1_000
-"""A deletion that starts this far before a gene is still looked up in the annotation."""
-_MISSING, _FILL = -1, -2
+_FILL = -2
 _NOT_BASES = "allele without bases (*, symbolic, breakend)"
 _NOT_IMPORTANT = "only intronic, untranslated or non-coding, and no known record of importance"
 _NO_TRANSCRIPT = "outside every transcript of the gene"
@@ -259,8 +257,9 @@ class _Reader:
         sites = region.sites()
         if not len(sites):
             return []
+        first = min(start, int(sites.position.min()) - 1)  # a deletion may start far before the gene it reaches into
         tables = {
-            name: _by_allele(self._folder.rows(name, contig, max(start - _PAD_BASES, 0), end))
+            name: _by_allele(self._folder.rows(name, contig, first, end))
             for name in ("consequences", "known", "frequencies")
         }
         row_of = {int(index): row for row, index in enumerate(sites.index)}

@@ -380,6 +380,14 @@ def test_a_gene_without_callable_bases_is_not_assessed(home):
     assert not next(r for r in home.screen(callable_fraction_min=0.999).coverage if r.gene == "ALPHA").assessed
 
 
+def test_a_deletion_that_starts_far_before_its_gene_is_found(home):
+    start, size = 6_500, 1_800  # DELTA starts at 8,001
+    rows = [(start, WORLD.base(start, size), WORLD.base(start), "PASS", ("0/1", "0/1", "0/0"))]
+    variant = only(home.prepare(rows).screen())
+    assert variant.gene == "DELTA"
+    assert variant.position == start
+
+
 def test_the_same_input_gives_the_same_findings(home):
     rows = [(*missense("T-ALPHA.1", 20), "PASS", ("0/1", "0/1", "0/0"))]
     first = home.prepare(rows).screen()
