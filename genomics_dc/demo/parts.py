@@ -26,6 +26,7 @@ CONTIG_LENGTH = 63_025_520
 GENES = Path(__file__).resolve().parents[1] / "reference" / "data" / "grch37-chr20.gff3"
 RECALL_SNV_MIN, PRECISION_SNV_MIN = 0.98, 0.99
 LANGUAGES = ("zh-CN", "en")
+INDICATION = "肌张力障碍、步态异常 Dystonia, gait disturbance（虚构 made up）"
 REAL_PEOPLE = ("HG00100", "HG00101", "HG00102")
 
 _FAMILY_CONFIG = f"""\
@@ -257,23 +258,24 @@ def _require_truth(
 def make_registry(paths: Paths, tell: Tell) -> dict[str, JsonValue]:
     """Make the registry of the six made-up people, linked to the family's store."""
     tell("people, samples, consents")
-    return dict(registry.make_centre(paths.family / "centre", paths.family / "store" / "cohort.vcz"))
+    store, genes = paths.family / "store" / "cohort.vcz", paths.reference / "genes.gff3"
+    return dict(registry.make_centre(paths.family / "centre", store, genes))
 
 
 def write_report(paths: Paths, tell: Tell) -> dict[str, JsonValue]:
-    """Write the child's report for the treating clinician: findings of the run, identity of the registry."""
+    """Write the child's report for the treating clinician: screened and identified through the registry."""
     from genomics_dc.centre import open_centre
-    from genomics_dc.reports import Reports, build
-    from genomics_dc.screening.model import Findings
+    from genomics_dc.reports.model import with_centre
+    from genomics_dc.reports.render import Reports
 
-    found = Findings.model_validate_json((paths.family / "findings" / f"{family.CHILD}.{PANEL}.json").read_bytes())
     (child,) = [person for person in registry.DEMO_PEOPLE if person.sample_id == family.CHILD]
     with open_centre(paths.family / "centre" / "centre.yaml", purpose=registry.CLINICAL_CARE) as centre:
-        person = centre.person(registry.person_id(child))
-        subject = person.subject(family.CHILD, indication="dystonia, gait disturbance (made up)")
+        screened = centre.person(registry.person_id(child)).screen([PANEL], affected=True)
+        reports = screened.report(lang=LANGUAGES, indication=INDICATION)
+    (found,) = screened.findings
+    named = Reports(tuple(with_centre(model, "genomics_dc demo centre") for model in reports.models), LANGUAGES)
     with atomic_directory(paths.family / "report", force=True) as staging:
-        reports = Reports((build(found, subject, centre="genomics_dc demo centre"),), LANGUAGES)
-        written = reports.write(staging, force=True, progress=tell)
+        written = named.write(staging, force=True, progress=tell)
         names = sorted(path.relative_to(staging).as_posix() for one in written for path in one.paths)
     variants: list[JsonValue] = [
         {

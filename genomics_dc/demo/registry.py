@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def people_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def make_centre(folder: Path, store: Path) -> dict[str, int]:
+def make_centre(folder: Path, store: Path, genes: Path) -> dict[str, int]:
     """Make a data centre in `folder`, replacing one that is there: registry, keys, six people, samples, consents.
 
     Returns the counts of the import. Database and key file are encrypted with a new key each time; nothing that a
@@ -76,8 +77,8 @@ def make_centre(folder: Path, store: Path) -> dict[str, int]:
         create_centre(path, registry="sqlite:///registry.db", key_file="registry.key")
         # The store is named by its final place: the staging folder has the same depth and the same parent.
         document = yaml.safe_load(path.read_text())
-        document["stores"] = {STORE_NAME: f"../{store.relative_to(folder.parent)}"}
-        document["findings"] = "../findings"
+        document["stores"] = {STORE_NAME: os.path.relpath(store, folder)}
+        document["references"] = {"genes": os.path.relpath(genes, folder)}
         path.write_text("# The demo's data centre; `genomics-dc cohort init` writes such a file with comments.\n")
         with path.open("a") as handle:
             yaml.safe_dump(document, handle, sort_keys=True, allow_unicode=True)

@@ -83,7 +83,7 @@ def test_scan_agrees_with_least_squares_one_by_one(tmp_path: Path) -> None:
     lines = ["##fileformat=VCFv4.2", "##contig=<ID=1,length=249250621>"]
     lines += ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">']
     samples = [f"S{i}" for i in range(n_samples)]
-    lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"] + samples))
+    lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]))
     for position, row in zip(positions, dosage, strict=True):
         cells = ["1", str(position), ".", "A", "G", ".", "PASS", ".", "GT", *(text[int(one)] for one in row)]
         lines.append("\t".join(cells))
