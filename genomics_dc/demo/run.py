@@ -123,7 +123,7 @@ def _lanes(paths: parts.Paths, cores: int, versions: Mapping[str, str]) -> list[
         Stage(
             "describe",
             "cohort: quality, structure, relatedness",
-            partial(cohorts.describe, paths.cohort / "people.vcz", paths.cohort / "people", threads=1),
+            lambda tell: cohorts.describe(paths.cohort / "people.vcz", paths.cohort / "people", threads=1, tell=tell),
             ("cohort/people",),
             {},
             ("people",),
@@ -138,11 +138,8 @@ def _lanes(paths: parts.Paths, cores: int, versions: Mapping[str, str]) -> list[
         Stage(
             "eqtl",
             "expression: cis eQTL scan",
-            partial(
-                cohorts.scan_expression,
-                paths.cohort / "geuvadis-data",
-                paths.cohort / "geuvadis.vcz",
-                paths.cohort / "eqtl",
+            lambda tell: cohorts.scan_expression(
+                paths.cohort / "geuvadis-data", paths.cohort / "geuvadis.vcz", paths.cohort / "eqtl", tell=tell
             ),
             ("cohort/eqtl",),
             {},
