@@ -32,6 +32,7 @@ def report(
     panel: Annotated[list[str] | None, typer.Option("--panel", help="Panel to screen; may be repeated.")] = None,
     centre: Annotated[Path | None, typer.Option("--centre", help="The centre's configuration, YAML.")] = None,
     purpose: Annotated[str | None, typer.Option("--purpose", help="Why the data are used, as DUO:…")] = None,
+    principal: Annotated[str | None, typer.Option("--as", help="Who asks: a principal of the centre.")] = None,
     sample: Annotated[str | None, typer.Option("--sample", help="Which sample, where the person has several.")] = None,
     affected: Annotated[
         bool | None, typer.Option("--affected/--not-affected", help="Whether the person has the condition.")
@@ -58,8 +59,8 @@ def report(
     languages, kinds = _words(lang), _words(formats)
     if findings is None and person is None:
         raise UsageError("give --findings FILE, or --person ID with --panel, --centre and --purpose, or both")
-    if person is None and (centre is not None or purpose is not None):
-        raise UsageError("--centre and --purpose go with --person: they say whose report this is, and why")
+    if person is None and not (centre is None and purpose is None and principal is None):
+        raise UsageError("--centre, --purpose and --as go with --person: they say whose report this is, and why")
     if person is not None and (centre is None or purpose is None):
         raise UsageError("--person also needs --centre and --purpose")
     if (findings is None) != bool(panel):
@@ -67,7 +68,7 @@ def report(
     if findings is not None and (sample is not None or affected is not None):
         raise UsageError("--sample and --affected belong to the screening, which --findings have behind them")
     if findings is not None:
-        head = _Head(person, centre, purpose, indication, institution)
+        head = _Head(person, centre, purpose, principal, indication, institution)
         written = [_from_findings(_read_findings(findings), head, output, languages, kinds, force=force)]
     else:
         from genomics_dc.centre import open_centre
@@ -75,7 +76,7 @@ def report(
         assert person is not None
         assert centre is not None
         assert purpose is not None
-        with open_centre(centre, purpose=purpose) as home:
+        with open_centre(centre, purpose=purpose, principal=principal) as home:
             found = home.person(person).screen(panel or [], sample=sample, affected=affected)
             reports = found.report(lang=languages, indication=indication)
             if institution is not None:
@@ -95,6 +96,7 @@ class _Head:
     person: str | None
     centre: Path | None
     purpose: str | None
+    principal: str | None
     indication: str | None
     institution: str | None
 
@@ -109,7 +111,7 @@ def _from_findings(
     if head.person is not None and head.centre is not None and head.purpose is not None:
         from genomics_dc.centre import open_centre
 
-        with open_centre(head.centre, purpose=head.purpose) as home:
+        with open_centre(head.centre, purpose=head.purpose, principal=head.principal) as home:
             subject = home.person(head.person).subject(found.sample_id, indication=head.indication)
     else:
         # Without the registry nobody knows whose sample this is: the sample id is the pseudonym too.

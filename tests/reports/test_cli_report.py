@@ -76,3 +76,33 @@ def test_wrong_use_is_one_sentence(words, expected, tmp_path):
     assert done.returncode in (1, 2)
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+CARE = "DUO:0000043"
+
+
+@pytest.fixture
+def known_child(sqlite_home):
+    """A centre that knows whose sample `child` is, with a clinician who may ask; returns (centre.yaml, person id)."""
+    people = sqlite_home.people("mrn name birth_date sex sample\nM7 Canary 1990-06-01 F child")
+    (person,) = people.values()
+    consents = f"person\tterms\tfrom\n{person}\t{CARE}\t2026-01-01\n"
+    sqlite_home.open().import_consents(sqlite_home.write("consents.tsv", consents))
+    return sqlite_home.path, person
+
+
+def test_the_registry_says_whose_report_it_is(known_child, findings, tmp_path):
+    centre, person = known_child
+    options = ("--findings", findings, "--person", person, "--centre", centre, "--purpose", CARE, "--lang", "en")
+    out = tmp_path / "out"
+    done = report(*options, "--format", "html,json", "--output", out, "--as", "doctor", "--indication", "dystonia")
+    assert done.returncode == 0, done.stderr
+    page = (out / "child.demo.en.html").read_text()
+    for shown in ("Canary", "M7", "1990-06-01", "dystonia", person):
+        assert f">{shown}<" in page
+    assert "Canary" not in done.stdout + done.stderr + (out / "child.demo.manifest.json").read_text()
+    assert not [path for path in out.iterdir() if "Canary" in path.name]
+    refused = report(*options, "--output", tmp_path / "other", "--as", "analyst")
+    assert refused.returncode == 4
+    assert "Canary" not in refused.stderr
+    assert not (tmp_path / "other").exists()
