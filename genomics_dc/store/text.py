@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.errors import InputError, UsageError
+from genomics_dc.errors import GenomicsError, InputError, UsageError
 from genomics_dc.store import schema
 
 if TYPE_CHECKING:
@@ -190,12 +190,15 @@ def write_query(view: StoreView, query_format: str, output: TextIO) -> None:
     if "\\n" not in query_format:
         query_format += "\\n"
     with _open_reader(view) as reader:
-        formatter = QueryFormatter(_parse_query(query_format), reader)
-        for variant in _TextReader(reader).variants():
-            try:
+        parsed = _parse_query(query_format)
+        try:
+            formatter = QueryFormatter(parsed, reader)
+            for variant in _TextReader(reader).variants():
                 output.write(formatter.format_variant(variant))
-            except (KeyError, ValueError) as error:
-                raise InputError(f"--format {query_format!r}: {error}; {_known_tags(view)}") from error
+        except (KeyError, ValueError) as error:
+            if isinstance(error, GenomicsError):
+                raise
+            raise InputError(f"--format {query_format!r}: {error}; {_known_tags(view)}") from error
 
 
 def _known_tags(view: StoreView) -> str:

@@ -1,0 +1,90 @@
+"""The store commands as a user types them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.builders import random_records, write_vcf
+
+
+def run(*words, **options):
+    command = [sys.executable, "-m", "genomics_dc.cli.main", "store", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("commands")
+    vcf = write_vcf(folder / "in.vcf.gz", random_records(30, 3), samples=("S0", "S1", "S2"))
+    done = run("build", vcf, "--output", folder / "out.vcz", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return vcf, folder / "out.vcz", json.loads(done.stdout)
+
+
+def test_build_and_info_tell_the_same(made):
+    _, store, built = made
+    assert (built["n_variants"], built["n_samples"]) == (30, 3)
+    assert json.loads(run("info", store, "--json").stdout) == built
+    text = run("info", store).stdout
+    assert built["store_hash"] in text
+    assert "derived/packed_dosage" in text
+
+
+def test_verify_says_what_is_wrong_and_exits_3(made, tmp_path):
+    import shutil
+
+    vcf, store, _ = made
+    done = run("verify", store, "--deep", "--against", vcf)
+    assert done.returncode == 0
+    assert "30 records compared: no findings" in done.stdout
+    broken = shutil.copytree(store, tmp_path / "broken.vcz")
+    (broken / "call_DP/c/0/0").unlink()
+    done = run("verify", broken)
+    assert done.returncode == 3
+    assert "missing: array call_DP, chunk 0.0, variants 0 to 30, is missing" in done.stdout
+    assert done.stderr.count("\n") == 1
+    assert json.loads(run("verify", broken, "--json").stdout)["ok"] is False
+
+
+def test_query_and_export(made, tmp_path):
+    _, store, _ = made
+    assert run("query", store, "--list-samples").stdout.split() == ["S0", "S1", "S2"]
+    lines = run("query", store, "-r", "chr2:1-90000", "-s", "S2,S0", "-f", r"%CHROM:%POS[ %SAMPLE=%GT]\n").stdout
+    assert len(lines.splitlines()) == 15
+    assert all(line.startswith("2:") and " S2=" in line and " S1=" not in line for line in lines.splitlines())
+    done = run("export", store, "--output", tmp_path / "back.vcf", "--region", "2")
+    assert done.returncode == 0
+    records = [line for line in (tmp_path / "back.vcf").read_text().splitlines() if not line.startswith("#")]
+    assert len(records) == 15
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["build", "none.vcf", "--output", "x.vcz"], 1, "none.vcf does not exist"),
+        (["info", "none.vcz"], 1, "none.vcz is not there"),
+        (["query", "STORE", "-r", "9:1-2"], 1, "contig 9 is not in"),
+        (["query", "STORE", "-s", "nobody"], 1, "1 of 1 samples are not in"),
+        (["query", "STORE", "-f", "%NOPE"], 1, "No mapping found for 'NOPE'"),
+        (["query", "STORE", "-f", "[%GT"], 2, "is not understood at character"),
+        (["query", "STORE", "-f", "%GT"], 1, "must be enclosed in square brackets"),
+        (["export", "STORE", "--output", "x.txt"], 2, "should end in .vcf, .vcf.gz or .bcf"),
+        (["build", "IN", "--output", "STORE"], 1, "exists already"),
+    ],
+)
+def test_mistakes_are_one_sentence(made, tmp_path, words, status, message):
+    vcf, store, _ = made
+    done = run(*({"STORE": str(store), "IN": str(vcf)}.get(word, word) for word in words), cwd=tmp_path)
+    assert done.returncode == status, done.stderr
+    assert done.stderr.startswith("genomics-dc: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["build", "info", "verify", "query", "export"])
+def test_every_command_has_an_example(command):
+    assert f"Example: genomics-dc store {command}" in " ".join(run(command, "--help").stdout.split())
