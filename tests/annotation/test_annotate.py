@@ -166,14 +166,18 @@ def repeat_site():
     raise AssertionError
 
 
+@pytest.mark.parametrize("swapped", [False, True])
 @pytest.mark.parametrize("indexed", [False, True])
-def test_unaligned_spellings_of_an_allele_are_the_same_allele(place, indexed):
+def test_unaligned_spellings_of_an_allele_are_the_same_allele(place, indexed, swapped):
     position, unit = repeat_site()
     before = WORLD.base(position - 1)
-    place.build([(position - 1, before + unit, before, "PASS", ("0/1", "0/0"))])
+    mine = (position - 1, before + unit, before)
     # the same deletion, spelled one base to the right and with a base too many
     other = (position, WORLD.base(position, 3), WORLD.base(position) + WORLD.base(position + 2))
-    text = frequency_text([(*other, "AF=0.3;AC=30;AN=100;EAS_AF=0.5"), (2000, WORLD.base(2000), "A", "AF=0.1")][:1])
+    if swapped:
+        mine, other = other, mine
+    place.build([(*mine, "PASS", ("0/1", "0/0"))])
+    text = frequency_text([(*other, "AF=0.3;AC=30;AN=100;EAS_AF=0.5")])
     known = known_text([(other[0], "77", other[1], other[2], "Likely_benign")])
     made = place.annotate(
         frequencies=place.write("f.vcf", text, index=indexed), clinvar=place.write("k.vcf", known, index=indexed)
