@@ -37,7 +37,7 @@ app = typer.Typer(
 
 @app.callback()
 def _root() -> None:
-    """Reads to joint calls, a store that does not lie, cohort statistics, registry, reports."""
+    """Reads to joint calls, a store that does not lie, cohort statistics, registry, reports."""  # noqa: D401  help text
 
 
 for _name in _COMMAND_FILES:
