@@ -36,7 +36,7 @@ reference:
   fasta: ../reference/20.fa
   genes: ../reference/genes.gff3
 samples: samples.tsv
-output: .
+output: run
 regions: windows.bed
 calling:
   scatter_window_bp: 1000000
@@ -64,7 +64,7 @@ assembly: GRCh37-chr17-slice
 reference:
   fasta: reference.fa
 samples: samples.tsv
-output: .
+output: run
 callable:
   depth_min_reads: 4            # at 5x to 12x hardly a base would reach the usual 10 reads
 calling:
@@ -90,12 +90,17 @@ class Paths:
 
     @property
     def family(self) -> Path:
-        """Return the folder of the family's run."""
+        """Return the folder of the family: what was planted, reads, configuration, registry, report."""
         return self.folder / "family"
 
     @property
+    def family_run(self) -> Path:
+        """Return the output folder of the family's run."""
+        return self.family / "run"
+
+    @property
     def real(self) -> Path:
-        """Return the folder of the run over real reads."""
+        """Return the folder of the real reads; their run is in its folder `run`."""
         return self.folder / "real-reads"
 
     @property
@@ -166,7 +171,7 @@ def judge_family(paths: Paths, tell: Tell) -> dict[str, JsonValue]:
     """
     from genomics_dc.calls.compare import KindCounts, compare_calls
 
-    calls, truth = paths.family / "calls" / "joint.vcf.gz", paths.family / "truth.vcf.gz"
+    calls, truth = paths.family_run / "calls" / "joint.vcf.gz", paths.family / "truth.vcf.gz"
     people: dict[str, Any] = {}
     sums = {"snv": KindCounts(0, 0, 0, 0), "indel": KindCounts(0, 0, 0, 0)}
     for person in family.PEOPLE:
@@ -175,7 +180,7 @@ def judge_family(paths: Paths, tell: Tell) -> dict[str, JsonValue]:
             truth,
             calls,
             fasta=paths.reference / "20.fa",
-            regions=paths.family / "callable" / f"{person.sample_id}.bed",
+            regions=paths.family_run / "callable" / f"{person.sample_id}.bed",
             sample=person.sample_id,
             truth_sample=person.sample_id,
             passed_only=True,
@@ -198,7 +203,7 @@ def judge_family(paths: Paths, tell: Tell) -> dict[str, JsonValue]:
     write_text(paths.family / "judged.json", json.dumps(document, indent=1, sort_keys=True) + "\n", force=True)
     planted = _called_genotypes(calls, family.PLANTED, [family.CHILD, family.FATHER, family.MOTHER])
     not_read = _called_genotypes(calls, family.PLANTED_WITHOUT_READS, [family.CHILD])
-    not_assessed = _not_assessed(paths.family / "findings" / f"{family.CHILD}.{PANEL}.json")
+    not_assessed = _not_assessed(paths.family_run / "findings" / f"{family.CHILD}.{PANEL}.json")
     _require_truth(planted, not_read, not_assessed)
     return {
         "calls": everyone,
@@ -258,7 +263,7 @@ def _require_truth(
 def make_registry(paths: Paths, tell: Tell) -> dict[str, JsonValue]:
     """Make the registry of the six made-up people, linked to the family's store."""
     tell("people, samples, consents")
-    store, genes = paths.family / "store" / "cohort.vcz", paths.reference / "genes.gff3"
+    store, genes = paths.family_run / "store" / "cohort.vcz", paths.reference / "genes.gff3"
     return dict(registry.make_centre(paths.family / "centre", store, genes))
 
 

@@ -21,6 +21,8 @@ from genomics_dc.provenance import JsonValue, software_version
 from genomics_dc.tools import PROGRAMS, require
 
 DEFAULT_FOLDER = Path("genomics-dc-demo")
+# What makes reference and reads: nothing outside this folder.
+_DATA_CODE = ("demo",)
 _PROGRAMS = ("bwa", "samtools", "bcftools", "bgzip", "tabix", "fastp", "dwgsim")
 
 
@@ -57,7 +59,14 @@ def _lanes(paths: parts.Paths, cores: int, versions: Mapping[str, str]) -> list[
             "family: chromosome 20, indexed",
             partial(parts.make_reference, paths),
             ("reference",),
-            {**people, "chromosome": packages["chromosome 20"], "clinvar": sha256_file(CLINVAR), **tools},
+            {
+                **people,
+                "chromosome": packages["chromosome 20"],
+                "clinvar": sha256_file(CLINVAR),
+                "genes": sha256_file(parts.GENES),
+                **tools,
+            },
+            code=_DATA_CODE,
         ),
         Stage(
             "reads",
@@ -66,19 +75,21 @@ def _lanes(paths: parts.Paths, cores: int, versions: Mapping[str, str]) -> list[
             ("family/fastq", "family/truth.vcf.gz", "family/samples.tsv", "family/family.yaml", "family/windows.bed"),
             {**people, **tools},
             ("reference",),
+            code=_DATA_CODE,
         ),
         Stage(
             "family",
             "family: reads to findings",
-            lambda tell: _workflow(paths.family / "family.yaml", paths.family, tell, cores),
+            lambda tell: _workflow(paths.family / "family.yaml", paths.family_run, tell, cores),
             (
-                "family/calls/joint.vcf.gz",
-                "family/store/cohort.vcz",
-                f"family/findings/{CHILD}.{parts.PANEL}.json",
-                "family/multiqc/multiqc_report.html",
+                "family/run/calls/joint.vcf.gz",
+                "family/run/store/cohort.vcz",
+                f"family/run/findings/{CHILD}.{parts.PANEL}.json",
+                "family/run/multiqc/multiqc_report.html",
             ),
             tools,
             ("reads",),
+            resumes="family/run",
         ),
         Stage(
             "judge",
@@ -148,10 +159,11 @@ def _lanes(paths: parts.Paths, cores: int, versions: Mapping[str, str]) -> list[
         Stage(
             "real-reads",
             "real reads: joint call and store",
-            lambda tell: _workflow(paths.real / "real-reads.yaml", paths.real, tell, cores),
-            ("real-reads/calls/joint.vcf.gz", "real-reads/store/cohort.vcz"),
+            lambda tell: _workflow(paths.real / "real-reads.yaml", paths.real / "run", tell, cores),
+            ("real-reads/run/calls/joint.vcf.gz", "real-reads/run/store/cohort.vcz"),
             tools,
             ("real-reads-data",),
+            resumes="real-reads/run",
         ),
     ]
     return [family, others]

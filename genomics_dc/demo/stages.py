@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from genomics_dc.files import sha256_file, write_text
 from genomics_dc.provenance import JsonValue, software_version
 
 MARKERS = ".stages"
+_SWEEP_TRIES = 20
 Figures = Mapping[str, JsonValue]
 
 
@@ -40,7 +42,9 @@ class Stage:
     """One step: `work` makes `outputs` (paths below the folder) and returns its figures.
 
     `inputs` maps names to text that decides the result (hashes, parameters); a stage also depends on the figures of
-    the stages in `needs`. `work` gets a function to tell what it does now.
+    the stages in `needs`, and on the program's files below the folders of `code` (all of them by default). `work` gets
+    a function to tell what it does now. Work that goes on where it was stopped has a folder in `resumes`: it is emptied
+    first when what was stopped had begun from other inputs.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Stage:
     outputs: tuple[str, ...]
     inputs: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    resumes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,12 +67,17 @@ class Done:
     key: str
 
 
-def software_fingerprint() -> str:
-    """Return the version and a SHA-256 over the program's own files: another program redoes the work."""
+@cache
+def software_fingerprint(code: tuple[str, ...] = ()) -> str:
+    """Return the version and a SHA-256 over the program's own files: another program redoes the work.
+
+    `code` names the folders of the package that count; none names all.
+    """
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256(software_version().encode())
     suffixes = {".py", ".smk", ".yaml", ".html", ".css", ".json", ".vcf", ".gff3", ""}
-    folders = [package, *(child for child in package.iterdir() if child.is_symlink() and child.is_dir())]
+    linked = [child for child in sorted(package.iterdir()) if child.is_symlink() and child.is_dir()]
+    folders = [package / name for name in code] or [package, *linked]
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.suffix in suffixes and "__pycache__" not in path.parts:
@@ -81,7 +92,6 @@ class Runner:
         self.folder = folder
         self.done: dict[str, Done] = {}
         self._display = display
-        self._software = software_fingerprint()
         self._mutex = threading.Lock()
         self._failed = threading.Event()
 
@@ -117,6 +127,8 @@ class Runner:
             self._finish(stage, Done(figures, elapsed_s, redone=False, key=key))
             return
         marker.unlink(missing_ok=True)
+        if stage.resumes is not None:
+            self._resume(stage, key)
         begun = time.monotonic()
         figures = stage.work(lambda text: self._display.told(stage.title, text))
         elapsed_s = time.monotonic() - begun
@@ -131,6 +143,14 @@ class Runner:
         write_text(marker, json.dumps(content, sort_keys=True, ensure_ascii=False, indent=1) + "\n", force=True)
         self._finish(stage, Done(figures, elapsed_s, redone=True, key=key))
 
+    def _resume(self, stage: Stage, key: str) -> None:
+        """Empty the folder of work that goes on by itself, unless it was begun from just these inputs."""
+        assert stage.resumes is not None
+        begun = self.folder / MARKERS / f"{stage.name}.begun"
+        if not begun.exists() or begun.read_text().strip() != key:
+            shutil.rmtree(self.folder / stage.resumes, ignore_errors=True)
+            write_text(begun, key + "\n", force=True)
+
     def _finish(self, stage: Stage, done: Done) -> None:
         with self._mutex:
             self.done[stage.name] = done
@@ -138,7 +158,8 @@ class Runner:
 
     def _key(self, stage: Stage) -> str:
         before = {name: [self.done[name].key, dict(self.done[name].figures)] for name in stage.needs}
-        text = json.dumps(["v1", self._software, stage.name, dict(stage.inputs), before], sort_keys=True)
+        software = software_fingerprint(stage.code)
+        text = json.dumps(["v2", software, stage.name, dict(stage.inputs), before], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -200,7 +221,7 @@ def held_folder(folder: Path, *, fresh: bool) -> Iterator[None]:
             for child in folder.iterdir():
                 if child.name != MARKERS:
                     shutil.rmtree(child) if child.is_dir() and not child.is_symlink() else child.unlink()
-            for marker in markers.glob("*.json"):
+            for marker in (*markers.glob("*.json"), *markers.glob("*.begun")):
                 marker.unlink()
             (folder / "logs").mkdir()
         sweep(folder)
@@ -208,7 +229,17 @@ def held_folder(folder: Path, *, fresh: bool) -> Iterator[None]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed run left half-written outside the workflow's own folders, which clean up themselves."""
+    """Remove what a killed run left half-written outside the workflow's own folders, which clean up themselves.
+
+    A program that outlived the kill may still write there: then it is tried again for a while.
+    """
     for depth in ("", "*/", "*/*/"):
         for path in folder.glob(f"{depth}.partial-*"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            for _ in range(_SWEEP_TRIES):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+                if not path.exists():
+                    break
+                time.sleep(0.1)

@@ -75,8 +75,32 @@ def test_lost_or_changed_output_redoes_the_stage(tmp_path: Path) -> None:
 
 def test_other_software_redoes_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path, [lane(tmp_path)])
-    monkeypatch.setattr(stages, "software_fingerprint", lambda: "another")
+    monkeypatch.setattr(stages, "software_fingerprint", lambda code=(): "another")
     assert run(tmp_path, [lane(tmp_path)]) == {"first": True, "second": True}
+
+
+def test_work_that_goes_on_by_itself_begins_anew_only_for_other_inputs(tmp_path: Path) -> None:
+    """A stopped workflow keeps its finished steps; with another program or input they must go."""
+
+    def stage(text: str, fail: bool) -> list[list[Stage]]:
+        def work(_tell: Callable[[str], None]) -> dict[str, int]:
+            (tmp_path / "run").mkdir(exist_ok=True)
+            step = tmp_path / "run" / "step1.txt"
+            if not step.exists():
+                step.write_text(text)
+            if fail:
+                raise RuntimeError("stopped")
+            return {}
+
+        return [[Stage("flow", "flow", work, ("run/step1.txt",), {"text": text}, resumes="run")]]  # type: ignore[arg-type]
+
+    for text, fail, expected in (("a", True, "a"), ("a", False, "a"), ("b", True, "b"), ("c", False, "c")):
+        if fail:
+            with pytest.raises(RuntimeError, match="stopped"):
+                run(tmp_path, stage(text, fail))
+        else:
+            assert run(tmp_path, stage(text, fail)) == {"flow": True}
+        assert (tmp_path / "run" / "step1.txt").read_text() == expected
 
 
 def test_failed_stage_stops_the_lanes_and_raises(tmp_path: Path) -> None:
