@@ -1,17 +1,30 @@
 """The store commands as a user types them."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 
+from genomics_dc.cli.main import main
 from tests.builders import random_records, write_vcf
 
 
-def run(*words, **options):
-    command = [sys.executable, "-m", "genomics_dc.cli.main", "store", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+def run(*words):
+    """Run the program in this process: a process of its own takes a second and more to begin."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.object(sys, "argv", ["genomics-dc", "store", *map(str, words)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as stopped,
+    ):
+        main()
+    return SimpleNamespace(returncode=stopped.value.code or 0, stdout=out.getvalue(), stderr=err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +44,16 @@ def test_build_and_info_tell_the_same(made):
     text = run("info", store).stdout
     assert built["store_hash"] in text
     assert "derived/packed_dosage" in text
+
+
+def test_the_installed_program(made, tmp_path):
+    command = [sys.executable, "-m", "genomics_dc.cli.main", "store", "query", str(made[1]), "-f", "%POS"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 30
+    done = subprocess.run([*command[:-3], str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("genomics-dc: ")
+    assert "Traceback" not in done.stderr
 
 
 def test_verify_says_what_is_wrong_and_exits_3(made, tmp_path):
@@ -75,9 +98,10 @@ def test_query_and_export(made, tmp_path):
         (["build", "IN", "--output", "STORE"], 1, "exists already"),
     ],
 )
-def test_mistakes_are_one_sentence(made, tmp_path, words, status, message):
+def test_mistakes_are_one_sentence(made, tmp_path, monkeypatch, words, status, message):
     vcf, store, _ = made
-    done = run(*({"STORE": str(store), "IN": str(vcf)}.get(word, word) for word in words), cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = run(*({"STORE": str(store), "IN": str(vcf)}.get(word, word) for word in words))
     assert done.returncode == status, done.stderr
     assert done.stderr.startswith("genomics-dc: ")
     assert message in done.stderr
