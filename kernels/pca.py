@@ -45,6 +45,45 @@ class Components:
     n_variants: int
 
 
+def _leading_rows(matrix: _Floats, sweeps_max: int) -> None:
+    """Turn the rows of a symmetric positive matrix [N, N] into its eigenvectors times its eigenvalues, in place.
+
+    One-sided Jacobi rotations (Hestenes 1958, J. SIAM 6:51): rows are rotated in pairs until all are orthogonal. The
+    order is fixed, so that, unlike LAPACK's, the answer does not depend on the threads of BLAS.
+    """
+    n = matrix.shape[0]
+    for _sweep in range(sweeps_max):
+        turned = False
+        for i in range(n - 1):
+            for j in range(i + 1, n):
+                a, b = matrix[i], matrix[j]
+                aa = 0.0
+                bb = 0.0
+                ab = 0.0
+                for s in range(n):
+                    aa += a[s] * a[s]
+                    bb += b[s] * b[s]
+                    ab += a[s] * b[s]
+                if abs(ab) <= 1e-15 * np.sqrt(aa * bb):
+                    continue
+                turned = True
+                ratio = (bb - aa) / (2.0 * ab)
+                tangent = 1.0 / (abs(ratio) + np.sqrt(1.0 + ratio * ratio))
+                if ratio < 0.0:
+                    tangent = -tangent
+                cosine = 1.0 / np.sqrt(1.0 + tangent * tangent)
+                sine = cosine * tangent
+                for s in range(n):
+                    left = a[s]
+                    a[s] = cosine * left - sine * b[s]
+                    b[s] = sine * left + cosine * b[s]
+        if not turned:
+            return
+
+
+_leading_rows_jit = jit(_leading_rows)
+
+
 def _scaling(dosage: npt.NDArray[np.int8], mean: _Floats, scale: _Floats) -> None:
     """Fill each variant's mean dosage 2p and 1 / sqrt(2p(1 - p)); the latter is 0 when all samples are alike."""
     n_variants, n_samples = dosage.shape
@@ -219,19 +258,31 @@ def principal_components(
         passes += 1
         seen = np.concatenate([seen, block])
         images = np.concatenate([images, image])
-        small = seen @ images.T
+        # einsum, not @: BLAS would sum in another order for another number of threads.
+        small = np.einsum("is,js->ij", seen, images)
         ritz_values, ritz_vectors = np.linalg.eigh(0.5 * (small + small.T))
         found = min(k, ritz_values.size)
         order = np.argsort(ritz_values)[::-1][:found]
         values = ritz_values[order]
-        vectors = seen.T @ ritz_vectors[:, order]
-        gap = images.T @ ritz_vectors[:, order] - vectors * values
+        chosen = np.ascontiguousarray(ritz_vectors[:, order])
+        vectors = np.einsum("is,ij->sj", seen, chosen)
+        gap = np.einsum("is,ij->sj", images, chosen) - vectors * values
         residual = np.sqrt((gap**2).sum(axis=0)) / max(float(values[0]), np.finfo(float).tiny)
         if on_pass is not None:
             on_pass(passes, float(residual.max()))
         if found == k and residual.max() < tolerance:
             break
         block = image
+    # Once more, by sums in a fixed order: what LAPACK gave above decides when to stop, not what is returned.
+    rows = np.einsum("is,js->ij", seen, images)
+    rows = np.ascontiguousarray(0.5 * (rows + rows.T))
+    _leading_rows_jit(rows, 30)
+    lengths = np.sqrt((rows**2).sum(axis=1))
+    order = np.argsort(-lengths, kind="stable")[:k]
+    if lengths[order[-1]] > 1e-9 * lengths[order[0]]:
+        # Otherwise fewer than k directions carry variance, and the rest are any orthonormal ones.
+        values = lengths[order]
+        vectors = np.einsum("is,ij->sj", seen, (rows[order] / lengths[order, None]).T)
     largest = np.abs(vectors).argmax(axis=0)
     vectors = vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
     lengths = np.sqrt((vectors**2).sum(axis=0))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -93,6 +96,25 @@ def test_no_variation_gives_zero_values():
     found = pca.pca(np.zeros((5, 8), dtype=np.int8), 2)
     assert found.n_variants == 0
     assert found.values.tolist() == [0, 0]
+
+
+def test_threads_of_blas_change_no_bit():
+    code = (
+        "import hashlib, numpy as np; from genomics_dc.kernels import pca; "
+        "d = np.random.default_rng(1).binomial(2, 0.3, size=(300, 200)).astype(np.int8); "
+        "print(hashlib.sha256(pca.pca(d, 10).vectors.tobytes()).hexdigest())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("k", [0, 8, 9])
