@@ -124,7 +124,8 @@ def make_reference(paths: Paths, tell: Tell) -> dict[str, JsonValue]:
         tell("frequencies of 503 people")
         _write_frequencies(staging)
         tell("bwa index of chromosome 20 (about a minute)")
-        run(["bwa", "index", fasta])
+        # Ended by the kernel when this program is killed: a minute of work for nobody would go on otherwise.
+        run(["setpriv", "--pdeathsig", "KILL", "bwa", "index", fasta])
         genes = sum(line.split("\t")[2:3] == ["gene"] for line in GENES.read_text().splitlines())
         records = sum(not line.startswith("#") for line in CLINVAR.read_text().splitlines())
     return {"bases": CONTIG_LENGTH, "genes": genes, "clinvar_records": records}

@@ -29,7 +29,6 @@ DEBIAN_FILES: dict[str, DebianFile] = {
 
 DATA = Path(__file__).parent / "data"
 CLINVAR = DATA / "clinvar-2016-09.chr20.vcf"
-PANEL = DATA / "panel.yaml"
 
 
 def source(name: str) -> Path:
