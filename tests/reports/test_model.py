@@ -191,6 +191,8 @@ def test_what_a_record_calls_pathogenic_is_not_hidden(by_rule, said, shown_in, d
     assert model.disagreeing == ((one.key,) if disagrees else ())
     page = render_html(model, "en")
     assert ("known record and the rule-based class disagree" in text_of(page)) == (disagrees and shown_in != "benign")
+    if shown_in == "uncertain":
+        assert ("Besides variants on which a known record" in text_of(page)) == disagrees
     by_record = by_rule == "uncertain_significance" and shown_in == "reported"
     assert ("known records call the variants pathogenic" in headline_box(page)) == by_record
     assert ("known record and the rule-based class disagree" in headline_box(page)) == (disagrees and not by_record)
