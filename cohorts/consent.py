@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -133,8 +133,7 @@ def consented_persons(
     }
 
 
-def grant(
-    session: Session,
+def make(
     person_id: str,
     terms: Sequence[str],
     *,
@@ -143,9 +142,7 @@ def grant(
     valid_to: datetime | None = None,
     document_sha256: str | None = None,
 ) -> list[Consent]:
-    """Record what a person allowed; return one consent for each scope that the terms touch."""
-    if session.get(Person, person_id) is None:
-        raise InputError(f"there is no person {person_id} in the registry")
+    """Return the consents that terms make, one for each scope they touch; nothing is stored yet."""
     unknown = [term for term in terms if term not in COVERS and term not in MODIFIERS]
     if unknown:
         raise UsageError(f"unknown DUO terms: {', '.join(unknown)}; known permissions are {', '.join(sorted(COVERS))}")
@@ -154,30 +151,37 @@ def grant(
     if not permissions:
         raise UsageError("a consent needs a permission, such as DUO:0000042 (general research) or DUO:0000043 (care)")
     if (DISEASE_RESEARCH in permissions) != bool(diseases):
-        raise UsageError("DUO:0000007 (disease-specific research) and --disease belong together")
+        raise UsageError("DUO:0000007 (disease-specific research) and a disease belong together")
     start = valid_from or now_utc()
     if valid_to is not None and valid_to <= start:
-        raise UsageError("a consent ends after it begins; --until is not after --from")
-    made: list[Consent] = []
+        raise UsageError("a consent ends after it begins; its last day is not after its first")
     by_scope: dict[Scope, list[str]] = {
         "research": [term for term in permissions if term != CLINICAL_CARE],
         "clinical": [term for term in permissions if term == CLINICAL_CARE],
     }
-    for scope, scope_terms in by_scope.items():
-        if scope_terms:
-            consent = Consent(
-                id=str(uuid.uuid4()),
-                person_id=person_id,
-                scope=scope,
-                terms=json.dumps(scope_terms),
-                modifiers=json.dumps(modifiers if scope == "research" else []),
-                diseases=json.dumps(sorted(set(diseases)) if scope == "research" else []),
-                document_sha256=document_sha256,
-                valid_from=start,
-                valid_to=valid_to,
-            )
-            session.add(consent)
-            made.append(consent)
+    return [
+        Consent(
+            id=str(uuid.uuid4()),
+            person_id=person_id,
+            scope=scope,
+            terms=json.dumps(scope_terms),
+            modifiers=json.dumps(modifiers if scope == "research" else []),
+            diseases=json.dumps(sorted(set(diseases)) if scope == "research" else []),
+            document_sha256=document_sha256,
+            valid_from=start,
+            valid_to=valid_to,
+        )
+        for scope, scope_terms in by_scope.items()
+        if scope_terms
+    ]
+
+
+def grant(session: Session, person_id: str, terms: Sequence[str], **options: Any) -> list[Consent]:
+    """Record what a person allowed; options as in `make`."""
+    if session.get(Person, person_id) is None:
+        raise InputError(f"there is no person {person_id} in the registry")
+    made = make(person_id, terms, **options)
+    session.add_all(made)
     session.flush()
     return made
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from genomics_dc.cohorts import consent, ids
 from genomics_dc.cohorts.keys import Keyring, normalised_identifier
 from genomics_dc.cohorts.models import (
+    Base,
     Consent,
     Demographics,
     Identifier,
@@ -165,18 +166,22 @@ def apply(
     and never a merge. `store_columns` gives the sample names of a store, to refuse a sample that is not in it.
     """
     work = _Work(session, keyring, batch)
-    work.look_up_numbers()
-    for person in batch.people:
-        work.person(person)
-    session.flush()
-    work.look_up_samples()
-    for sample in batch.samples:
-        work.sample(sample, store_columns)
+    # Nothing is written before it is asked for: rows go out table by table, many at once, in the order of their keys.
+    with session.no_autoflush:
+        work.look_up_numbers()
+        for person in batch.people:
+            work.person(person)
+        work.write_later_rows()
+        work.look_up_samples()
+        for sample in batch.samples:
+            work.sample(sample)
+        work.write_later_rows()
+        work.place(store_columns)
+        session.flush()
     for parent in batch.parents:
         work.parent(parent)
     work.phenotypes()
-    for given in batch.consents:
-        work.consent(given)
+    work.consents()
     refuse(batch.source, batch.problems)
     session.flush()
     return ImportReport(
@@ -200,6 +205,10 @@ class _Work:
         self._by_sample: dict[str, str] = {}
         self._said: dict[str, tuple[str, dict[str, str]]] = {}
         self._known_people: set[str] = set()
+        self._demographics: dict[str, Demographics] = {}
+        self._samples: dict[str, Sample] = {}
+        self._placed: list[tuple[SampleRecord, str]] = []
+        self._later: list[Base] = []
 
     def problem(self, where: str, text: str) -> None:
         self.batch.problems.append(f"{where}: {text}")
@@ -221,12 +230,25 @@ class _Work:
         for chunk in _chunks(person_ids):
             self._known_people.update(self.session.scalars(select(Person.id).where(Person.id.in_(chunk))))
 
+        known = sorted(self._known_people | set(self._by_token.values()))
+        for chunk in _chunks(known):
+            rows = self.session.scalars(select(Demographics).where(Demographics.person_id.in_(chunk)))
+            self._demographics.update((row.person_id, row) for row in rows)
+
+    def write_later_rows(self) -> None:
+        """Write the rows that others refer to, then the rows that refer to them."""
+        self.session.flush()
+        self.session.add_all(self._later)
+        self._later.clear()
+        self.session.flush()
+
     def look_up_samples(self) -> None:
         everyone = [r.who.sample_id for r in self.batch.phenotypes] + [r.who.sample_id for r in self.batch.consents]
         everyone += [r.sample_id for r in self.batch.samples]
         for chunk in _chunks(sorted({sample for sample in everyone if sample is not None})):
-            statement = select(Sample.id, Sample.person_id).where(Sample.id.in_(chunk))
-            self._by_sample.update((sample, person) for sample, person in self.session.execute(statement))
+            for row in self.session.scalars(select(Sample).where(Sample.id.in_(chunk))):
+                self._samples[row.id] = row
+                self._by_sample[row.id] = row.person_id
 
     def find(self, where: str, who: Who) -> str | None:
         """Return the person, or note why there is none."""
@@ -258,8 +280,6 @@ class _Work:
         else:
             person_id = ids.new_person_id()
             self.session.add(Person(id=person_id))
-            # Rows below refer to the person; without a relationship() the unit of work does not know that order.
-            self.session.flush()
             self._known_people.add(person_id)
             self.counts["people_created"] += 1
         self.person_ids.append((record.where, person_id))
@@ -275,7 +295,7 @@ class _Work:
             encrypted = self.keyring.encrypt(
                 ("identifier", "value_encrypted", row_id), normalised_identifier(number.value)
             )
-            self.session.add(
+            self._later.append(
                 Identifier(
                     id=row_id,
                     person_id=person_id,
@@ -303,10 +323,11 @@ class _Work:
             earlier.update(said)
         else:
             self._said[person_id] = (record.where, dict(said))
-        row = self.session.get(Demographics, person_id)
+        row = self._demographics.get(person_id)
         if row is None:
             row = Demographics(person_id=person_id, sex="unknown", key_version=self.keyring.version)
-            self.session.add(row)
+            self._demographics[person_id] = row
+            self._later.append(row)
             stored: dict[str, str | None] = {}
         else:
             stored = demographics(self.keyring, row)
@@ -325,7 +346,7 @@ class _Work:
             column = f"{key}_encrypted"
             setattr(row, column, self.keyring.encrypt(("demographics", column, person_id), value) if value else None)
 
-    def sample(self, record: SampleRecord, store_columns: StoreColumns | None) -> None:
+    def sample(self, record: SampleRecord) -> None:
         if not ids.is_sample_id(record.sample_id):
             self.problem(
                 record.where, "the sample id has characters other than letters, digits and ._+- (or starts with one)"
@@ -341,44 +362,43 @@ class _Work:
         if record.collected_at and record.received_at and record.received_at < record.collected_at:
             self.problem(record.where, f"sample {record.sample_id} was received before it was collected")
             return
-        if owner is None:
+        row = self._samples.get(record.sample_id)
+        if row is None:
             row = Sample(id=record.sample_id, person_id=person_id)
             self.session.add(row)
-            self._by_sample[record.sample_id] = person_id
+            self._samples[row.id] = row
+            self._by_sample[row.id] = person_id
             self.counts["samples_added"] += 1
-        else:
-            found = self.session.get(Sample, record.sample_id)
-            assert found is not None
-            row = found
         row.specimen = record.specimen or row.specimen
         row.collected_at = record.collected_at or row.collected_at
         row.received_at = record.received_at or row.received_at
-        self.session.flush()
         if record.store is not None:
-            self._place(record, store_columns)
+            self._placed.append((record, record.store))
 
-    def _place(self, record: SampleRecord, store_columns: StoreColumns | None) -> None:
-        assert record.store is not None
-        column = record.store_column or record.sample_id
-        if store_columns is not None and column not in store_columns(record.store):
-            self.problem(record.where, f"store {record.store} has no sample {column}")
-            return
-        taken = self.session.scalars(
-            select(Placement).where(Placement.store == record.store, Placement.store_column == column)
-        ).first()
-        if taken is not None and taken.sample_id != record.sample_id:
-            self.problem(record.where, f"column {column} of store {record.store} belongs to sample {taken.sample_id}")
-            return
-        placed = self.session.get(Placement, (record.sample_id, record.store))
-        if placed is not None and placed.store_column != column:
-            self.problem(
-                record.where,
-                f"sample {record.sample_id} is column {placed.store_column} of store {record.store} already",
-            )
-        elif placed is None:
-            self.session.add(Placement(sample_id=record.sample_id, store=record.store, store_column=column))
-            self.session.flush()
-            self.counts["placements_added"] += 1
+    def place(self, store_columns: StoreColumns | None) -> None:
+        """Say which column of which store holds each sample; a column has one sample, a sample one column a store."""
+        stores = sorted({store for _, store in self._placed})
+        rows = self.session.scalars(select(Placement).where(Placement.store.in_(stores))) if stores else ()
+        of_column: dict[tuple[str, str], str] = {}
+        of_sample: dict[tuple[str, str], str] = {}
+        for row in rows:
+            of_column[row.store, row.store_column] = row.sample_id
+            of_sample[row.store, row.sample_id] = row.store_column
+        for record, store in self._placed:
+            column = record.store_column or record.sample_id
+            if store_columns is not None and column not in store_columns(store):
+                self.problem(record.where, f"store {store} has no sample {column}")
+            elif of_column.get((store, column), record.sample_id) != record.sample_id:
+                taken = of_column[store, column]
+                self.problem(record.where, f"column {column} of store {store} belongs to sample {taken}")
+            elif of_sample.get((store, record.sample_id), column) != column:
+                taken = of_sample[store, record.sample_id]
+                self.problem(record.where, f"sample {record.sample_id} is column {taken} of store {store} already")
+            elif (store, column) not in of_column:
+                self.session.add(Placement(sample_id=record.sample_id, store=store, store_column=column))
+                of_column[store, column] = record.sample_id
+                of_sample[store, record.sample_id] = column
+                self.counts["placements_added"] += 1
 
     def parent(self, record: ParentRecord) -> None:
         child, parent = (
@@ -430,34 +450,39 @@ class _Work:
             for name in _VALUE_FIELDS:
                 setattr(row, name, getattr(record, name))
 
-    def consent(self, record: ConsentRecord) -> None:
-        person_id = self.find(record.where, record.who)
-        if person_id is None:
-            return
-        if not set(record.terms) <= set(consent.COVERS) | consent.MODIFIERS:
-            self.problem(record.where, "column terms: expected DUO terms such as DUO:0000042, some are not known")
-            return
-        given = self.session.scalars(select(Consent).where(Consent.person_id == person_id))
-        known = {(row.scope, row.terms, row.diseases, row.valid_from, row.valid_to) for row in given}
-        try:
-            made = consent.grant(
-                self.session,
-                person_id,
-                record.terms,
-                diseases=record.diseases,
-                valid_from=record.valid_from,
-                valid_to=record.valid_to,
-            )
-        except UsageError as error:
-            self.problem(record.where, str(error))
-            return
-        for row in made:
-            if (row.scope, row.terms, row.diseases, row.valid_from, row.valid_to) in known:
-                self.session.delete(row)
-                self.counts["consents_unchanged"] += 1
-            else:
-                self.counts["consents_added"] += 1
-        self.session.flush()
+    def consents(self) -> None:
+        found = [(record, self.find(record.where, record.who)) for record in self.batch.consents]
+        known: set[tuple[object, ...]] = set()
+        for chunk in _chunks(sorted({person_id for _, person_id in found if person_id is not None})):
+            known.update(map(_consent_key, self.session.scalars(select(Consent).where(Consent.person_id.in_(chunk)))))
+        for record, person_id in found:
+            if person_id is None:
+                continue
+            if not set(record.terms) <= set(consent.COVERS) | consent.MODIFIERS:
+                self.problem(record.where, "column terms: expected DUO terms such as DUO:0000042, some are not known")
+                continue
+            try:
+                made = consent.make(
+                    person_id,
+                    record.terms,
+                    diseases=record.diseases,
+                    valid_from=record.valid_from,
+                    valid_to=record.valid_to,
+                )
+            except UsageError as error:
+                self.problem(record.where, str(error))
+                continue
+            for row in made:
+                if _consent_key(row) in known:
+                    self.counts["consents_unchanged"] += 1
+                else:
+                    known.add(_consent_key(row))
+                    self.session.add(row)
+                    self.counts["consents_added"] += 1
+
+
+def _consent_key(row: Consent) -> tuple[object, ...]:
+    return row.person_id, row.scope, row.terms, row.modifiers, row.diseases, row.valid_from, row.valid_to
 
 
 _VALUE_FIELDS = (
