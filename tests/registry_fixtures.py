@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from genomics_dc.centre import DataCentre, create_centre, open_centre
 
@@ -59,30 +59,52 @@ def postgresql_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))],
-)
+_KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))]
+
+
+def _new_database(folder: str, template: str = "template1") -> str:
+    """Make a PostgreSQL database as a copy of another one; return its address."""
+    name = f"registry_{os.getpid()}_{next(_numbers)}"
+    address = f"postgresql+psycopg://postgres@/{{}}?host={folder}"
+    engine = create_engine(address.format("postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    engine.dispose()
+    return address.format(name)
+
+
+@pytest.fixture(params=_KINDS)
 def registry_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database, once of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/registry.db"
-    folder = request.getfixturevalue("postgresql_server")
-    name = f"registry_{os.getpid()}_{next(_numbers)}"
-    server = f"postgresql+psycopg://postgres@/{{}}?host={folder}"
-    engine = create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return server.format(name)
+    return _new_database(request.getfixturevalue("postgresql_server"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a new data centre on SQLite, to be copied: the migrations run once and not for each test."""
+    folder = tmp_path_factory.mktemp("centre")
+    create_centre(folder / "centre.yaml", registry="sqlite:///registry.db", key_file="registry.key")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a new data centre on PostgreSQL, and the name of its database, to be copied."""
+    folder, address = tmp_path_factory.mktemp("centre"), _new_database(postgresql_server)
+    create_centre(folder / "centre.yaml", registry=address, key_file="registry.key")
+    return folder, str(make_url(address).database)
 
 
 class CentreHome:
     """A folder with a data centre, opened as anyone."""
 
-    def __init__(self, folder: Path, registry: str) -> None:
+    def __init__(self, folder: Path, template: Path, registry: str = "sqlite:///registry.db") -> None:
         self.folder = folder
         self.path = folder / "centre.yaml"
-        create_centre(self.path, registry=registry, key_file="registry.key")
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+        self.change(registry=registry)
         self.change(principals={name: {"roles": roles} for name, roles in ROLES.items()}, principal="registrar")
         self._opened: list[DataCentre] = []
 
@@ -112,18 +134,22 @@ class CentreHome:
             centre.close()
 
 
-@pytest.fixture
-def home(tmp_path: Path, registry_address: str) -> Iterator[CentreHome]:
+@pytest.fixture(params=_KINDS)
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CentreHome]:
     """A data centre on each kind of database."""
-    made = CentreHome(tmp_path, registry_address)
+    if request.param == "sqlite":
+        made = CentreHome(tmp_path, request.getfixturevalue("sqlite_template"))
+    else:
+        folder, database = request.getfixturevalue("postgresql_template")
+        made = CentreHome(tmp_path, folder, _new_database(request.getfixturevalue("postgresql_server"), database))
     yield made
     made.close()
 
 
 @pytest.fixture
-def sqlite_home(tmp_path: Path) -> Iterator[CentreHome]:
+def sqlite_home(tmp_path: Path, sqlite_template: Path) -> Iterator[CentreHome]:
     """A data centre on SQLite, where the kind of database does not matter."""
-    made = CentreHome(tmp_path, "sqlite:///registry.db")
+    made = CentreHome(tmp_path, sqlite_template)
     yield made
     made.close()
 

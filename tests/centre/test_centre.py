@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from genomics_dc.analyses.view import open_store
-from genomics_dc.centre import create_centre, open_centre, read_centre
+from genomics_dc.centre import create_centre, open_centre, read_centre, upgrade_centre
 from genomics_dc.cohorts import database
 from genomics_dc.cohorts.models import AuditEvent
 from genomics_dc.errors import InputError, OutputExistsError, RefusedError, RegistryError, UsageError
@@ -279,3 +279,8 @@ def test_key_file_lost_or_open_to_others(sqlite_home: CentreHome) -> None:
 def test_purposes_that_are_none(sqlite_home: CentreHome, purpose: str) -> None:
     with pytest.raises(UsageError, match="purpose"):
         sqlite_home.open("analyst", purpose)
+
+
+def test_upgrade_of_a_registry_that_is_new_changes_nothing(sqlite_home: CentreHome) -> None:
+    assert upgrade_centre(sqlite_home.path) == database.HEAD_REVISION
+    assert sqlite_home.open().info()["people"] == 0

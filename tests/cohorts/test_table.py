@@ -320,3 +320,17 @@ def test_real_hospital_tables(home: CentreHome, shared_data: Path) -> None:
     assert reports["problems"].counts == {"phenotypes_added": 561}
     again = home.open().import_table(folder / "labs.txt", mapping=home.folder / "labs.yaml")
     assert again.counts == {"phenotypes_unchanged": len(numeric)}
+
+
+def test_example_maps_are_right_and_read_the_real_tables(sqlite_home: CentreHome, shared_data: Path) -> None:
+    import genomics_dc
+
+    folder = Path(genomics_dc.__file__).parent / "configs" / "registry"
+    for name, rows in (("people_map", 67), ("laboratory_map", 3212 - 10)):
+        plan = table.read_map(folder / f"{name}.yaml")
+        if "measurements" in plan:
+            plan["measurements"]["text"] = "skip"
+        source = "patients" if name == "people_map" else "labs"
+        batch = table.read_table(shared_data / "emr_smart_patients" / f"{source}.txt", plan)
+        assert batch.problems == []
+        assert len(batch.people) + len(batch.phenotypes) == rows
