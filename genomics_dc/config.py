@@ -1,4 +1,4 @@
-"""The configuration of a run and its sample sheet, checked whole: every problem with file, line and column, all at once."""
+"""The configuration of a run and its sample sheet, checked whole: every problem with file, line and column."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class ProblemsError(InputError):
         self.problems = tuple(sorted(problems))
         count = len(self.problems)
         head = "one problem" if count == 1 else f"{count} problems"
-        super().__init__(f"{head} to mend before anything runs\n" + "\n".join(f"  {problem}" for problem in self.problems))
+        super().__init__(
+            f"{head} to mend before anything runs\n" + "\n".join(f"  {problem}" for problem in self.problems)
+        )
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """A run's configuration, valid, with defaults filled in and paths absolute. `settings` has the keys of the schema."""
+    """A run's configuration, valid, with defaults filled in. `settings` has the keys of the schema."""
 
     path: Path
     sheet: Path
@@ -131,7 +133,9 @@ def load_run_config(path: Path | str, *, check_files: bool = True) -> RunConfig:
             samples, sheet_problems = read_sample_sheet(sheet, check_files=check_files)
             problems += sheet_problems
         else:
-            problems.append(Problem(str(path), lines.get(("samples",), 0), "samples", f"there is no sample sheet {sheet}"))
+            problems.append(
+                Problem(str(path), lines.get(("samples",), 0), "samples", f"there is no sample sheet {sheet}")
+            )
     if not problems:
         problems += _cross_check(settings, samples, lines, config_path, str(path), check_files=check_files)
     if problems:
@@ -167,8 +171,8 @@ def _read_config(path: Path, *, shown: str) -> tuple[dict[str, Any], _Lines, lis
     lines: _Lines = {}
     problems = [Problem(shown, line, key, "the key is given twice") for line, key in _index_lines(node, (), lines)]
     schema = _schema("config")
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(settings):
-        problems += _explain(_deepest(error), lines, shown)
+    for broken in jsonschema.Draft202012Validator(schema).iter_errors(settings):
+        problems += _explain(_deepest(broken), lines, shown)
     return _with_defaults(settings, schema), lines, problems
 
 
@@ -204,7 +208,9 @@ def _explain(error: Any, lines: _Lines, shown: str) -> list[Problem]:
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         return [
-            Problem(shown, lines.get((*where, extra), line), _join(key, extra), f"unknown key{_did_you_mean(extra, known)}")
+            Problem(
+                shown, lines.get((*where, extra), line), _join(key, extra), f"unknown key{_did_you_mean(extra, known)}"
+            )
             for extra in sorted(set(map(str, error.instance)) - set(known))
         ]
     if error.validator == "required":
@@ -282,7 +288,9 @@ def read_sample_sheet(path: Path | str, *, check_files: bool = True) -> tuple[di
     try:
         text = sheet.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return {}, [Problem(shown, 0, "", f"byte {error.start} is not UTF-8; save the sheet as tab-separated UTF-8 text")]
+        return {}, [
+            Problem(shown, 0, "", f"byte {error.start} is not UTF-8; save the sheet as tab-separated UTF-8 text")
+        ]
     numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
     if not numbered:
         return {}, [Problem(shown, 0, "", "the sheet is empty; its first line names the columns")]
@@ -471,14 +479,12 @@ def _cross_check(
         (("reference", "genes"), settings["reference"]["genes"]),
         (("annotation", "clinvar"), settings["annotation"]["clinvar"]),
         (("annotation", "frequencies"), settings["annotation"]["frequencies"]),
-        (("centre",), settings["centre"]),
     ]
     if settings["association"]:
         named += [(("association", key), settings["association"][key]) for key in ("phenotypes", "covariates")]
-    if isinstance(settings["regions"], str) and not re.fullmatch(r"[^\s:]+(:[\d,]+-[\d,]+)?", settings["regions"]):
-        named.append((("regions",), settings["regions"]))
-    elif isinstance(settings["regions"], str) and settings["regions"].endswith((".bed", ".bed.gz")):
-        named.append((("regions",), settings["regions"]))
+    regions = settings["regions"]
+    if isinstance(regions, str) and (regions.endswith((".bed", ".bed.gz")) or "/" in regions):
+        named.append((("regions",), regions))
     if check_files:
         for where, text in named:
             if text is not None and not (config_path.parent / text).resolve().exists():

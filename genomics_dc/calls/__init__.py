@@ -1,1 +1,1 @@
-"""What the workflow does that no outside program does: callable regions, proof of 0/0, identity, comparison."""
+"""Reads to a joint VCF: what is ours between the programs, and the runner of the workflow."""

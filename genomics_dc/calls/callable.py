@@ -79,7 +79,11 @@ def _depth_batches(stream: object) -> Iterator[tuple[str, np.ndarray, np.ndarray
             read_options=csv.ReadOptions(column_names=names, block_size=1 << 22),
             parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
             convert_options=csv.ConvertOptions(
-                column_types={"contig": pa.dictionary(pa.int32(), pa.string()), "position": pa.int64(), "depth": pa.int64()}
+                column_types={
+                    "contig": pa.dictionary(pa.int32(), pa.string()),
+                    "position": pa.int64(),
+                    "depth": pa.int64(),
+                }
             ),
         )
     except pa.ArrowInvalid:

@@ -29,7 +29,7 @@ CheckName = Literal["sex", "kinship", "duplicate", "contamination"]
 KINSHIP_FIRST_DEGREE_MIN = 2**-2.5
 KINSHIP_DUPLICATE_MIN = 2**-1.5
 # A gVCF holds likelihoods without a prior. One site in a thousand differs between two human chromosomes (1000 Genomes
-# Project, Nature 2015, 526:68), which is 30 phred that a variant has to make up for; without it, errors at low depth look
+# Project, Nature 2015, 526:68): 30 phred that a variant has to make up for; without it, errors at low depth look
 # like heterozygous sites out of balance.
 _VARIANT_PRIOR_PHRED = 30
 
@@ -46,7 +46,13 @@ class Check:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; `sample` stands beside `samples` where there is one."""
         alone = {"sample": self.samples[0]} if len(self.samples) == 1 else {}
-        return {"check": self.check, **alone, "samples": list(self.samples), "status": self.status, "detail": self.detail}
+        return {
+            "check": self.check,
+            **alone,
+            "samples": list(self.samples),
+            "status": self.status,
+            "detail": self.detail,
+        }
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,9 @@ def check_sex(sample: Sample, depths: Mapping[str, tuple[int, int]], settings: M
     declared = f"declared {sample.sex}" if sample.sex else "not declared"
     if "X" not in means or not means.get("autosome"):
         missing = [kind for kind in ("autosome", "X", "Y") if kind not in means]
-        detail = f"{declared}; not assessable: {' and '.join(missing) or 'reads on autosomes'} not in the called regions"
+        detail = (
+            f"{declared}; not assessable: {' and '.join(missing) or 'reads on autosomes'} not in the called regions"
+        )
         return Check("sex", (sample.name,), "not_assessable", detail)
     x_ratio = means["X"] / means["autosome"]
     y_ratio = means["Y"] / means["autosome"] if "Y" in means else None
@@ -252,7 +260,9 @@ def check_contamination(name: str, calls: Iterable[VariantCall], settings: Mappi
     homozygous = [call for call in own if call.dosage == 2]
     depth = sum(call.reference_reads + call.alternative_reads for call in homozygous)
     other = sum(call.reference_reads for call in homozygous) / depth if depth else 0.0
-    balances = [call.alternative_reads / (call.reference_reads + call.alternative_reads) for call in own if call.dosage == 1]
+    balances = [
+        call.alternative_reads / (call.reference_reads + call.alternative_reads) for call in own if call.dosage == 1
+    ]
     balance = float(np.median(balances)) if balances else None
     problems = []
     if other > settings["contamination_max"]:
@@ -282,11 +292,12 @@ def check_relations(
     later, earlier = kinship.pair_index(len(names))
     for pair, (second, first) in enumerate(zip(later, earlier, strict=True)):
         one, two = names[first], names[second]
-        hethet, ibs0, het_hom, hom_het, n = (int(value) for value in counts[:, pair])
+        _, ibs0, het_hom, hom_het, n = (int(value) for value in counts[:, pair])
         concordance = (n - ibs0 - het_hom - hom_het) / n if n else 0.0
         declared = _declared(samples[one], samples[two])
         if n >= settings["sites_min"] and concordance >= settings["duplicate_concordance_min"]:
-            detail = f"{one} and {two} have the same genotype at {concordance:.1%} of {n} variant sites: the same person twice?"
+            same = f"the same genotype at {concordance:.1%} of {n} variant sites"
+            detail = f"{one} and {two} have {same}: the same person twice?"
             checks.append(Check("duplicate", _in_order(one, two, samples), "finding", detail))
             if declared is None:
                 continue
@@ -297,15 +308,17 @@ def check_relations(
             checks.append(_check_parent(declared, n, ibs0, float(coefficients[pair]), settings))
         elif n >= settings["kinship_sites_min"] and coefficients[pair] >= KINSHIP_FIRST_DEGREE_MIN:
             if not _share_a_parent(samples[one], samples[two]):
-                detail = f"{one} and {two} are related like parent and child or siblings (kinship {coefficients[pair]:.2f} at {n} sites), which the sheet does not say"
+                likeness = f"kinship {coefficients[pair]:.2f} at {n} sites"
+                detail = f"{one} and {two} are first-degree relatives ({likeness}), which the sheet does not say"
                 checks.append(Check("kinship", (one, two), "finding", detail))
         else:
             for name in (one, two):
                 quiet[name]["kinship"].append(n)
     for name in names:
-        for check, minimum in (("duplicate", settings["sites_min"]), ("kinship", settings["kinship_sites_min"])):
-            compared = quiet[name][check]  # type: ignore[index]  # a literal in a tuple is a plain str to the checker
-            checks += _quiet_check(name, check, compared, minimum, settings)  # type: ignore[arg-type]
+        minima: dict[CheckName, int] = {"duplicate": settings["sites_min"], "kinship": settings["kinship_sites_min"]}
+        for check, minimum in minima.items():
+            compared = quiet[name][check]
+            checks += _quiet_check(name, check, compared, minimum)
     return checks
 
 
@@ -350,10 +363,8 @@ def _check_parent(
     return Check("kinship", pair, "pass", f"{told} fits: {text}")
 
 
-def _quiet_check(
-    name: str, check: CheckName, compared: Sequence[int], minimum: int, settings: Mapping[str, Any]
-) -> list[Check]:
-    """Return the one line that tells how many others a sample was compared with in vain, and where that was too little."""
+def _quiet_check(name: str, check: CheckName, compared: Sequence[int], minimum: int) -> list[Check]:
+    """Return the one line that tells with how many others a sample was compared, and where that was too little."""
     if not compared:
         return []
     enough = [n for n in compared if n >= minimum]
@@ -361,9 +372,13 @@ def _quiet_check(
     if not enough:
         detail = f"{question}: not assessable, at most {max(compared)} shared variant sites, {minimum} are needed"
         return [Check(check, (name,), "not_assessable", detail)]
-    detail = f"not {question} as any of {len(enough)} other samples" if check == "duplicate" else (
-        f"no {question.removeprefix('an ')} among {len(enough)} other samples"
+    detail = (
+        f"not {question} as any of {len(enough)} other samples"
+        if check == "duplicate"
+        else (f"no {question.removeprefix('an ')} among {len(enough)} other samples")
     )
     if len(enough) < len(compared):
-        detail += f"; {len(compared) - len(enough)} more could not be compared (fewer than {minimum} shared variant sites)"
+        detail += (
+            f"; {len(compared) - len(enough)} more could not be compared (fewer than {minimum} shared variant sites)"
+        )
     return [Check(check, (name,), "pass", detail)]

@@ -10,6 +10,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 
 import pysam
+import pysam.utils
 
 from genomics_dc.config import Problem, RunConfig, Unit
 from genomics_dc.errors import InputError
@@ -56,7 +57,7 @@ def check_pair(fastq_1: Path, fastq_2: Path, *, reads_max: int | None = None) ->
                 f"read {pairs:,} of {fastq_1} says it is mate {mate_1 or '?'}, and of {fastq_2} mate {mate_2 or '?'}; "
                 "the two files are swapped, so exchange fastq_1 and fastq_2"
             )
-        bases += len(one.sequence) + len(two.sequence)
+        bases += len(one.sequence or "") + len(two.sequence or "")
     if pairs == 0:
         raise InputError(f"{fastq_1} holds no read")
     return PairSummary(pairs, bases)
@@ -71,7 +72,9 @@ def _refuse_other_formats(path: Path) -> None:
             with gzip.open(path, "rb") as packed:
                 head = packed.read(4)
         except (EOFError, zlib.error, OSError):
-            raise InputError(f"{path} is not a whole gzip file: it is damaged or truncated near its start; fetch it again") from None
+            raise InputError(
+                f"{path} is not a whole gzip file: it is damaged or truncated near its start; fetch it again"
+            ) from None
     for magic, kind in _KNOWN_OTHER_FORMATS:
         if head.startswith(magic):
             mend = "; put it in the column alignment" if kind in ("BAM", "CRAM") else ""
@@ -86,7 +89,7 @@ def _reads(path: Path) -> Iterator[pysam.FastxRecord]:
     try:
         with pysam.FastxFile(str(path), persist=False) as handle:
             for read in handle:
-                if read.quality is None or len(read.quality) != len(read.sequence):
+                if read.quality is None or len(read.quality) != len(read.sequence or ""):
                     raise InputError(f"{path}: read {count + 1:,} has bases and qualities of different length")
                 count += 1
                 yield read
@@ -100,7 +103,7 @@ def _reads(path: Path) -> Iterator[pysam.FastxRecord]:
 
 def _name_and_mate(read: pysam.FastxRecord) -> tuple[str, str | None]:
     """Return the read's name without its mate mark, and the mark ("1", "2") from /1 or the Casava comment, if any."""
-    name: str = read.name
+    name = str(read.name)
     if name[-2:] in ("/1", "/2"):
         return name[:-2], name[-1]
     comment: str = read.comment or ""
@@ -130,11 +133,15 @@ def _look_at_alignment(unit: Unit) -> None:
     path = str(unit.alignment)
     try:
         pysam.quickcheck(path)
-    except pysam.SamtoolsError:
-        raise InputError(f"{path} is truncated or not BAM or CRAM (no end-of-file mark); fetch the file again") from None
+    except pysam.utils.SamtoolsError:
+        raise InputError(
+            f"{path} is truncated or not BAM or CRAM (no end-of-file mark); fetch the file again"
+        ) from None
     with pysam.AlignmentFile(path, check_sq=False) as handle:
         names = {group.get("SM") for group in handle.header.to_dict().get("RG", [])} - {None}
     if len(names) > 1:
         raise InputError(f"{path} holds reads of {len(names)} samples; split it by read group first")
     if names and names != {unit.sample}:
-        raise InputError(f"{path}: its read groups name another sample than {unit.sample}; give that id, or mend its header")
+        raise InputError(
+            f"{path}: its read groups name another sample than {unit.sample}; give that id, or mend its header"
+        )

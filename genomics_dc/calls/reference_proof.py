@@ -101,7 +101,7 @@ def _evidence(record: Any) -> Evidence:
         if len(row) > 1:
             quality = min(row[1:]) - row[0] if row[0] == min(row) else 0
     is_indel = record.INFO.get("INDEL") is not None
-    # bcftools writes an indel's record over the padding base and what follows; as evidence it speaks of its own site only.
+    # An indel's record spans the padding base and what follows; as evidence it speaks of its own site only.
     end = record.start + 1 if is_indel else max(record.end, record.start + 1)
     return Evidence(record.start, end, depth_reads, quality, is_indel)
 
@@ -111,8 +111,8 @@ def is_proven(
 ) -> bool:
     """Return whether evidence proves 0/0 at [start, end).
 
-    Every base needs the depth. At `start` the likelihoods must put 0/0 first by `quality_min`; an indel is also judged by
-    the sample's own indel record there, if it has one.
+    Every base needs the depth. At `start` the likelihoods must put 0/0 first by `quality_min`; an indel is also judged
+    by the sample's own indel record there, if it has one.
     """
     covered_to = start
     for piece in sorted((one for one in evidence if not one.is_indel), key=lambda one: (one.start, one.end)):
@@ -139,9 +139,9 @@ def prove_reference(
 ) -> ProofSummary:
     """Write `joint` with every unproven 0/0 turned into ./. ; INFO/UNPROVEN_REF counts them per site.
 
-    `gvcfs` maps each sample of the joint VCF to its gVCF; the joint VCF is sorted as the reference is. With `region_bed`
+    `gvcfs` maps each sample of the joint VCF to its gVCF; both are sorted as the reference is. With `region_bed`
     (zero-based half-open) the gVCFs are read through their index, inside those regions only. Genotypes that carry an
-    alternative allele, or are missing, stay as they are. Raises InputError when a sample has no gVCF.
+    alternative allele, or are missing, stay. Raises InputError when a sample has no gVCF.
     """
     import cyvcf2
 
@@ -159,7 +159,7 @@ def prove_reference(
             "ID": UNPROVEN_FIELD,
             "Number": "1",
             "Type": "Integer",
-            "Description": f"Samples whose 0/0 was not proven by {depth_min_reads} reads and quality {quality_min}, now missing",
+            "Description": f"Samples whose 0/0 had not {depth_min_reads} reads and quality {quality_min}: now missing",
         }
     )
     records = references = changed = 0

@@ -26,13 +26,14 @@ def contig_lengths(fasta: Path, *, cache: Path | None = None) -> dict[str, int]:
             return {row[0]: int(row[1]) for row in rows}
     lengths: dict[str, int] = {}
     name = ""
-    opened = gzip.open(fasta, "rb") if fasta.suffix == ".gz" else open(fasta, "rb")
-    with opened as handle:
+    with gzip.open(fasta, "rb") if fasta.suffix == ".gz" else open(fasta, "rb") as handle:
         for line in handle:
             if line.startswith(b">"):
                 name = line[1:].split()[0].decode() if line[1:].split() else ""
                 if not name or name in lengths:
-                    raise InputError(f"{fasta}: a contig without a name, or twice the same ({name!r}); mend the FASTA file")
+                    raise InputError(
+                        f"{fasta}: a contig without a name, or twice the same ({name!r}); mend the FASTA file"
+                    )
                 lengths[name] = 0
             elif name:
                 lengths[name] += len(line.strip())
@@ -86,8 +87,8 @@ def _parse_region(text: str, lengths: Mapping[str, int]) -> tuple[str, int, int,
 
 def _outside(contig: str, start: int, end: int, lengths: Mapping[str, int], text: str) -> str | None:
     if contig not in lengths:
-        names = ", ".join(list(lengths)[:5])
-        return f"{text}: the reference has no contig {contig}; its contigs are {names}{', ...' if len(lengths) > 5 else ''}"
+        names = ", ".join(list(lengths)[:5]) + (", ..." if len(lengths) > 5 else "")
+        return f"{text}: the reference has no contig {contig}; its contigs are {names}"
     if not 0 <= start < end <= lengths[contig]:
         return f"{text}: outside {contig}, which has {lengths[contig]:,} bp"
     return None
@@ -95,8 +96,7 @@ def _outside(contig: str, start: int, end: int, lengths: Mapping[str, int], text
 
 def _read_bed(path: Path, lengths: Mapping[str, int]) -> list[tuple[int, str, int, int, str | None]]:
     rows: list[tuple[int, str, int, int, str | None]] = []
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else open(path)
-    with opened as handle:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as handle:
         for number, text in enumerate(handle, 1):
             if not text.strip() or text.startswith(("#", "track", "browser")):
                 continue

@@ -206,7 +206,7 @@ def _follow(
             errors="replace",
             env=environment,
             pass_fds=(lock,),
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread of ours runs yet
+            preexec_fn=_die_with_parent,  # no thread of ours runs yet
         ) as process,
     ):
         assert process.stdout is not None

@@ -44,7 +44,7 @@ def _named_files(words: list[str]) -> dict[str, Path]:
 
 @group.command(
     "prove-reference",
-    epilog="Example: genomics-dc calls prove-reference joint.vcf.gz --gvcf P1=P1.g.vcf.gz --gvcf P2=P2.g.vcf.gz -o proven.vcf.gz",
+    epilog="Example: genomics-dc calls prove-reference joint.vcf.gz --gvcf P1=P1.g.vcf.gz -o proven.vcf.gz",
 )
 def prove_reference_command(
     joint: Annotated[Path, typer.Argument(help="Joint VCF, sorted.", exists=True, dir_okay=False)],
@@ -52,7 +52,9 @@ def prove_reference_command(
     output: OutputOption,
     depth_min: Annotated[int, typer.Option("--depth-min", min=1, help="Reads a 0/0 needs at every base.")] = 8,
     quality_min: Annotated[int, typer.Option("--quality-min", min=0, help="Phred margin of 0/0 over the next.")] = 20,
-    region_bed: Annotated[Path | None, typer.Option("--region-bed", help="Read the gVCFs in these regions only.")] = None,
+    region_bed: Annotated[
+        Path | None, typer.Option("--region-bed", help="Read the gVCFs in these regions only.")
+    ] = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,7 +70,9 @@ def prove_reference_command(
         region_bed=region_bed,
         force=force,
     )
-    sentence = f"{summary.not_proven:,} of {summary.reference_genotypes:,} genotypes 0/0 were not proven and are ./. now"
+    sentence = (
+        f"{summary.not_proven:,} of {summary.reference_genotypes:,} genotypes 0/0 were not proven and are ./. now"
+    )
     _say(summary, as_json=as_json, sentence=sentence)
 
 
@@ -95,7 +99,8 @@ def callable_command(
         base_quality_min=base_quality_min,
         force=force,
     )
-    sentence = f"{summary.callable_bases:,} of {summary.region_bases:,} bases callable, mean depth {summary.depth_mean_reads:.1f}"
+    sentence = f"{summary.callable_bases:,} of {summary.region_bases:,} bases callable"
+    sentence += f", mean depth {summary.depth_mean_reads:.1f}"
     _say(summary, as_json=as_json, sentence=sentence)
 
 
@@ -156,13 +161,18 @@ def blocked_command(
         raise typer.Exit(3)
 
 
-@group.command("compare", epilog="Example: genomics-dc calls compare --truth T.vcf.gz --calls C.vcf.gz --regions confident.bed --fasta F.fa")
+@group.command(
+    "compare",
+    epilog="Example: genomics-dc calls compare --truth T.vcf.gz --calls C.vcf.gz --regions confident.bed --fasta F.fa",
+)
 def compare_command(
     truth: Annotated[Path, typer.Option("--truth", help="VCF of what is there.", exists=True, dir_okay=False)],
     calls: Annotated[Path, typer.Option("--calls", help="VCF of what was called.", exists=True, dir_okay=False)],
     fasta: Annotated[Path, typer.Option("--fasta", help="The reference, for normalisation.", exists=True)],
     regions: Annotated[Path | None, typer.Option("--regions", help="BED inside which to compare.")] = None,
-    sample: Annotated[str | None, typer.Option("--sample", help="Sample in the calls; needed when there are more.")] = None,
+    sample: Annotated[
+        str | None, typer.Option("--sample", help="Sample in the calls; needed when there are more.")
+    ] = None,
     truth_sample: Annotated[str | None, typer.Option("--truth-sample", help="Sample in the truth.")] = None,
     passed_only: Annotated[bool, typer.Option("--pass", help="Only calls whose FILTER is PASS or empty.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write JSON here, too.")] = None,
@@ -182,7 +192,9 @@ def compare_command(
     print(text if as_json else result.to_text())  # noqa: T201 - the command's result
 
 
-@group.command("multiqc-table", epilog="Example: genomics-dc calls multiqc-table identity.json --output identity_mqc.json")
+@group.command(
+    "multiqc-table", epilog="Example: genomics-dc calls multiqc-table identity.json --output identity_mqc.json"
+)
 def multiqc_table_command(
     identity: Annotated[Path, typer.Argument(help="identity.json of a run.", exists=True)],
     output: OutputOption,

@@ -33,7 +33,7 @@ def run_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Reads to joint calls, store, quality, findings and reports; run it again to go on where it was stopped."""
+    """Take reads to joint calls, store, quality, findings and reports; run it again to go on where it stopped."""
     from genomics_dc.calls.workflow import run_workflow
 
     with _progress_display(dry_run=dry_run) as show:
@@ -45,7 +45,9 @@ def run_command(
         for rule, count in sorted(summary.planned.items()):
             print(f"{count}\t{rule}")  # noqa: T201
         return
-    what = f"{summary.steps_done} steps in {summary.elapsed_s:.0f} s" if summary.steps_total else "nothing was left to do"
+    what = (
+        f"{summary.steps_done} steps in {summary.elapsed_s:.0f} s" if summary.steps_total else "nothing was left to do"
+    )
     print(f"{summary.output}: {what}")  # noqa: T201
     for path in summary.blocked:
         print(f"blocked by an identity finding: {summary.output / path}")  # noqa: T201

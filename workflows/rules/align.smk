@@ -23,18 +23,18 @@ rule align:
         index=rules.bwa_index.output.index,
     output:
         bam=temp("reads/units/{unit}.bam"),
-    params:
-        read_group=read_group,
     log:
         "logs/align/{unit}.log",
     benchmark:
         "benchmarks/align/{unit}.tsv"
+    conda:
+        "../envs/reads.yaml"
     threads: 8
     resources:
         mem_mb=16000,
         runtime=1440,
-    conda:
-        "../envs/reads.yaml"
+    params:
+        read_group=read_group,
     shell:
         """
         stage {output:q}
@@ -47,9 +47,7 @@ rule align:
 
 rule mark_duplicates:
     input:
-        bams=lambda wildcards: [
-            f"reads/units/{unit}.bam" for unit in units_of(wildcards.sample, wildcards.library)
-        ],
+        bams=lambda wildcards: [f"reads/units/{unit}.bam" for unit in units_of(wildcards.sample, wildcards.library)],
     output:
         bam=temp("reads/libraries/{sample}+{library}.bam"),
         stats="reads/qc/{sample}+{library}.markdup.txt",
@@ -57,12 +55,12 @@ rule mark_duplicates:
         "logs/mark_duplicates/{sample}+{library}.log",
     benchmark:
         "benchmarks/mark_duplicates/{sample}+{library}.tsv"
+    conda:
+        "../envs/reads.yaml"
     threads: 4
     resources:
         mem_mb=4000,
         runtime=480,
-    conda:
-        "../envs/reads.yaml"
     shell:
         # Lanes of one library share their duplicates; two libraries cannot.
         """
@@ -77,8 +75,7 @@ rule mark_duplicates:
 rule sample_bam:
     input:
         bams=lambda wildcards: [
-            f"reads/libraries/{wildcards.sample}+{library}.bam"
-            for library in RUN.samples[wildcards.sample].libraries
+            f"reads/libraries/{wildcards.sample}+{library}.bam" for library in RUN.samples[wildcards.sample].libraries
         ],
     output:
         bam="reads/{sample}.bam",
@@ -87,12 +84,12 @@ rule sample_bam:
         "logs/sample_bam/{sample}.log",
     benchmark:
         "benchmarks/sample_bam/{sample}.tsv"
+    conda:
+        "../envs/reads.yaml"
     threads: 4
     resources:
         mem_mb=2000,
         runtime=240,
-    conda:
-        "../envs/reads.yaml"
     shell:
         """
         stage {output:q}
@@ -114,12 +111,12 @@ rule alignment_stats:
         "logs/alignment_stats/{sample}.log",
     benchmark:
         "benchmarks/alignment_stats/{sample}.tsv"
+    conda:
+        "../envs/reads.yaml"
     threads: 2
     resources:
         mem_mb=1000,
         runtime=240,
-    conda:
-        "../envs/reads.yaml"
     shell:
         """
         stage {output:q}

@@ -11,6 +11,16 @@ rule annotate:
         frequencies=config_path("annotation", "frequencies"),
     output:
         folder=directory("store/cohort.annotation"),
+    log:
+        "logs/annotate.log",
+    benchmark:
+        "benchmarks/annotate.tsv"
+    conda:
+        "../envs/genomics_dc.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
     params:
         store=STORE,
         known=lambda wildcards, input: [
@@ -19,16 +29,6 @@ rule annotate:
             if paths
             for word in (option, str(paths))
         ],
-    log:
-        "logs/annotate.log",
-    benchmark:
-        "benchmarks/annotate.tsv"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=240,
-    conda:
-        "../envs/genomics_dc.yaml"
     shell:
         """
         stage {output:q}

@@ -9,21 +9,21 @@ rule associate:
         covariates=config_path("association", "covariates"),
     output:
         table="associations/results.parquet",
+    log:
+        "logs/associate.log",
+    benchmark:
+        "benchmarks/associate.tsv"
+    conda:
+        "../envs/genomics_dc.yaml"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime=480,
     params:
         store=STORE,
         traits=",".join(ASSOCIATION["traits"]),
         model=ASSOCIATION["model"],
         covariates=lambda wildcards, input: ["--covariates", str(input.covariates)] if input.covariates else [],
-    log:
-        "logs/associate.log",
-    benchmark:
-        "benchmarks/associate.tsv"
-    threads: 4
-    resources:
-        mem_mb=8000,
-        runtime=480,
-    conda:
-        "../envs/genomics_dc.yaml"
     shell:
         """
         stage {output:q}

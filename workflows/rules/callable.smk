@@ -9,20 +9,20 @@ rule callable_regions:
     output:
         bed="callable/{sample}.bed",
         depth="reads/qc/{sample}.depth.tsv",
-    params:
-        depth_min=CALLABLE["depth_min_reads"],
-        mapping_quality_min=CALLABLE["mapping_quality_min"],
-        base_quality_min=CALLABLE["base_quality_min"],
     log:
         "logs/callable_regions/{sample}.log",
     benchmark:
         "benchmarks/callable_regions/{sample}.tsv"
+    conda:
+        "../envs/genomics_dc.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=480,
-    conda:
-        "../envs/genomics_dc.yaml"
+    params:
+        depth_min=CALLABLE["depth_min_reads"],
+        mapping_quality_min=CALLABLE["mapping_quality_min"],
+        base_quality_min=CALLABLE["base_quality_min"],
     shell:
         """
         stage {output:q}

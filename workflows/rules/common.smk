@@ -80,7 +80,5 @@ ANALYSES_TARGETS = [
     *(["associations/results.parquet"] if RUN.settings["association"] else []),
 ]
 REPORTS_TARGETS = [
-    path
-    for sample, panel in SCREENED
-    for path in (f"findings/{sample}.{panel}.json", f"reports/{sample}/{panel}")
+    path for sample, panel in SCREENED for path in (f"findings/{sample}.{panel}.json", f"reports/{sample}/{panel}")
 ]

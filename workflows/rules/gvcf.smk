@@ -10,24 +10,22 @@ rule gvcf_window:
         window="calls/windows/{window}.bed",
     output:
         bcf=temp("gvcf/windows/{sample}+{window}.bcf"),
+    log:
+        "logs/gvcf_window/{sample}+{window}.log",
+    benchmark:
+        "benchmarks/gvcf_window/{sample}+{window}.tsv"
+    conda:
+        "../envs/calls.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=480,
     params:
         depth_max=CALLING["depth_max_reads"],
         mapping_quality_min=CALLING["mapping_quality_min"],
         base_quality_min=CALLING["base_quality_min"],
         # Blocks break at the depth that proof asks for, so that one thin base does not spoil its neighbours.
-        blocks=",".join(
-            str(depth) for depth in sorted({0, 1, 5, 10, 20, 30, CALLING["reference_depth_min_reads"]})
-        ),
-    log:
-        "logs/gvcf_window/{sample}+{window}.log",
-    benchmark:
-        "benchmarks/gvcf_window/{sample}+{window}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=480,
-    conda:
-        "../envs/calls.yaml"
+        blocks=",".join(str(depth) for depth in sorted({0, 1, 5, 10, 20, 30, CALLING["reference_depth_min_reads"]})),
     shell:
         """
         stage {output:q}
@@ -48,12 +46,12 @@ rule gvcf:
         "logs/gvcf/{sample}.log",
     benchmark:
         "benchmarks/gvcf/{sample}.tsv"
+    conda:
+        "../envs/calls.yaml"
     threads: 2
     resources:
         mem_mb=1000,
         runtime=240,
-    conda:
-        "../envs/calls.yaml"
     shell:
         """
         stage {output:q}

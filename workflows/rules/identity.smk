@@ -8,20 +8,20 @@ rule identity:
         depths=expand("reads/qc/{sample}.depth.tsv", sample=SAMPLES),
     output:
         json="identity/identity.json",
-    params:
-        config=str(CONFIG_FILE),
-        settings=RUN.settings["identity"],
-        pedigree=[(one.name, one.sex, one.father, one.mother) for one in RUN.samples.values()],
     log:
         "logs/identity.log",
     benchmark:
         "benchmarks/identity.tsv"
+    conda:
+        "../envs/genomics_dc.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=240,
-    conda:
-        "../envs/genomics_dc.yaml"
+    params:
+        config=str(CONFIG_FILE),
+        settings=RUN.settings["identity"],
+        pedigree=[(one.name, one.sex, one.father, one.mother) for one in RUN.samples.values()],
     shell:
         """
         stage {output:q}

@@ -12,6 +12,16 @@ rule call_window:
         identity=ancient("identity/identity.json"),
     output:
         bcf=temp("calls/windows/{window}.called.bcf"),
+    log:
+        "logs/call_window/{window}.log",
+    benchmark:
+        "benchmarks/call_window/{window}.tsv"
+    conda:
+        "../envs/calls.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=1440,
     params:
         depth_max=CALLING["depth_max_reads"],
         mapping_quality_min=CALLING["mapping_quality_min"],
@@ -20,16 +30,6 @@ rule call_window:
         # An unknown sex counts as female: nothing on X is called haploid without a word of the sheet.
         sexes="".join(f"{one.name}\t{'M' if one.sex == 'male' else 'F'}\n" for one in RUN.samples.values()),
         samples="".join(f"{name}\n" for name in SAMPLES),
-    log:
-        "logs/call_window/{window}.log",
-    benchmark:
-        "benchmarks/call_window/{window}.tsv"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=1440,
-    conda:
-        "../envs/calls.yaml"
     shell:
         (
             """
@@ -63,20 +63,20 @@ rule prove_reference:
         window="calls/windows/{window}.bed",
     output:
         vcf=temp("calls/windows/{window}.proven.vcf.gz"),
-    params:
-        depth_min=CALLING["reference_depth_min_reads"],
-        quality_min=CALLING["reference_quality_min"],
-        gvcfs=[f"--gvcf={sample}=gvcf/{sample}.g.vcf.gz" for sample in SAMPLES],
     log:
         "logs/prove_reference/{window}.log",
     benchmark:
         "benchmarks/prove_reference/{window}.tsv"
+    conda:
+        "../envs/genomics_dc.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=480,
-    conda:
-        "../envs/genomics_dc.yaml"
+    params:
+        depth_min=CALLING["reference_depth_min_reads"],
+        quality_min=CALLING["reference_quality_min"],
+        gvcfs=[f"--gvcf={sample}=gvcf/{sample}.g.vcf.gz" for sample in SAMPLES],
     shell:
         """
         stage {output:q}
@@ -107,21 +107,21 @@ rule joint:
     output:
         vcf="calls/joint.vcf.gz",
         csi="calls/joint.vcf.gz.csi",
+    log:
+        "logs/joint.log",
+    benchmark:
+        "benchmarks/joint.tsv"
+    conda:
+        "../envs/calls.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=480,
     params:
         headers=filter_headers(),
         filters=filter_commands(),
         # freebayes writes haplotypes; the store and the comparison want single variants.
         atomize="--atomize" if CALLING["caller"] == "freebayes" else "",
-    log:
-        "logs/joint.log",
-    benchmark:
-        "benchmarks/joint.tsv"
-    threads: 2
-    resources:
-        mem_mb=4000,
-        runtime=480,
-    conda:
-        "../envs/calls.yaml"
     shell:
         # -c e: a REF allele that is not what the FASTA holds stops the run.
         """
@@ -150,12 +150,12 @@ rule call_stats:
         "logs/call_stats.log",
     benchmark:
         "benchmarks/call_stats.tsv"
+    conda:
+        "../envs/calls.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=120,
-    conda:
-        "../envs/calls.yaml"
     shell:
         """
         stage {output:q}

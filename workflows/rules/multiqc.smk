@@ -16,18 +16,18 @@ rule multiqc:
     output:
         html="multiqc/multiqc_report.html",
         data=directory("multiqc/multiqc_report_data"),
-    params:
-        config=str(STAGE.parent / "multiqc.yaml"),
     log:
         "logs/multiqc.log",
     benchmark:
         "benchmarks/multiqc.tsv"
+    conda:
+        "../envs/multiqc.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
-    conda:
-        "../envs/multiqc.yaml"
+    params:
+        config=str(STAGE.parent / "multiqc.yaml"),
     shell:
         """
         stage {output:q}

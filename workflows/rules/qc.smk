@@ -6,18 +6,18 @@ rule cohort_qc:
         store=rules.store_build.output.manifest,
     output:
         folder=directory("qc"),
-    params:
-        store=STORE,
     log:
         "logs/cohort_qc.log",
     benchmark:
         "benchmarks/cohort_qc.tsv"
+    conda:
+        "../envs/genomics_dc.yaml"
     threads: 2
     resources:
         mem_mb=4000,
         runtime=240,
-    conda:
-        "../envs/genomics_dc.yaml"
+    params:
+        store=STORE,
     shell:
         """
         stage {output:q}

@@ -12,12 +12,12 @@ rule reference_fasta:
         "logs/reference_fasta.log",
     benchmark:
         "benchmarks/reference_fasta.tsv"
+    conda:
+        "../envs/calls.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=60,
-    conda:
-        "../envs/calls.yaml"
     shell:
         """
         stage {output:q}
@@ -35,19 +35,19 @@ rule bwa_index:
         fasta="reference/genome.fa",
     output:
         index=expand("reference/genome.fa.{suffix}", suffix=BWA_SUFFIXES),
-    params:
-        # An index beside the configured FASTA is used; a human genome takes an hour to index.
-        ready=config_path("reference", "fasta"),
     log:
         "logs/bwa_index.log",
     benchmark:
         "benchmarks/bwa_index.tsv"
+    conda:
+        "../envs/reads.yaml"
     threads: 1
     resources:
         mem_mb=8000,
         runtime=180,
-    conda:
-        "../envs/reads.yaml"
+    params:
+        # An index beside the configured FASTA is used; a human genome takes an hour to index.
+        ready=config_path("reference", "fasta"),
     shell:
         """
         stage {output:q}
@@ -68,20 +68,20 @@ rule windows:
     output:
         windows=expand("calls/windows/{window}.bed", window=WINDOWS),
         regions="calls/windows/regions.bed",
-    params:
-        config=str(CONFIG_FILE),
-        regions=RUN.settings["regions"],
-        window_bp=CALLING["scatter_window_bp"],
     log:
         "logs/windows.log",
     benchmark:
         "benchmarks/windows.tsv"
+    conda:
+        "../envs/genomics_dc.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
-    conda:
-        "../envs/genomics_dc.yaml"
+    params:
+        config=str(CONFIG_FILE),
+        regions=RUN.settings["regions"],
+        window_bp=CALLING["scatter_window_bp"],
     shell:
         """
         stage {output:q}

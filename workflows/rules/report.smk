@@ -6,18 +6,18 @@ rule report:
         json="findings/{sample}.{panel}.json",
     output:
         folder=directory("reports/{sample}/{panel}"),
-    params:
-        languages=",".join(RUN.settings["reports"]["languages"]),
     log:
         "logs/report/{sample}.{panel}.log",
     benchmark:
         "benchmarks/report/{sample}.{panel}.tsv"
+    conda:
+        "../envs/genomics_dc.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../envs/genomics_dc.yaml"
+    params:
+        languages=",".join(RUN.settings["reports"]["languages"]),
     shell:
         """
         stage {output:q}

@@ -12,6 +12,16 @@ rule screen:
         identity="identity/identity.json",
     output:
         json="findings/{sample}.{panel}.json",
+    log:
+        "logs/screen/{sample}.{panel}.log",
+    benchmark:
+        "benchmarks/screen/{sample}.{panel}.tsv"
+    conda:
+        "../envs/genomics_dc.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         store=STORE,
         declared=lambda wildcards: [
@@ -25,16 +35,6 @@ rule screen:
             for word in (option, value)
         ],
         callable_fraction_min=SCREENING["callable_fraction_min"],
-    log:
-        "logs/screen/{sample}.{panel}.log",
-    benchmark:
-        "benchmarks/screen/{sample}.{panel}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    conda:
-        "../envs/genomics_dc.yaml"
     shell:
         """
         stage {output:q}

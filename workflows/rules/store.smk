@@ -11,19 +11,19 @@ rule store_build:
     output:
         # Not directory(): Snakemake would lay a file of its own into the store, which `store verify` rightly finds.
         manifest=f"{STORE}/manifest.json",
-    params:
-        store=STORE,
-        assembly=RUN.settings["assembly"],
     log:
         "logs/store_build.log",
     benchmark:
         "benchmarks/store_build.tsv"
+    conda:
+        "../envs/genomics_dc.yaml"
     threads: 4
     resources:
         mem_mb=8000,
         runtime=480,
-    conda:
-        "../envs/genomics_dc.yaml"
+    params:
+        store=STORE,
+        assembly=RUN.settings["assembly"],
     shell:
         """
         stage {params.store:q}

@@ -21,12 +21,12 @@ rule alignment_to_fastq:
         "logs/alignment_to_fastq/{unit}.log",
     benchmark:
         "benchmarks/alignment_to_fastq/{unit}.tsv"
+    conda:
+        "../envs/reads.yaml"
     threads: 4
     resources:
         mem_mb=4000,
         runtime=480,
-    conda:
-        "../envs/reads.yaml"
     shell:
         # -F 0x900 drops secondary and supplementary records; -N keeps names bare; -c 1 because the files live for minutes.
         """
@@ -48,18 +48,18 @@ rule trim:
         fastq_2=temp("reads/units/{unit}_2.fastq.gz"),
         json="reads/qc/fastp/{unit}.fastp.json",
         html="reads/qc/fastp/{unit}.fastp.html",
-    params:
-        off="" if READS["trim"] else "--disable_adapter_trimming --disable_quality_filtering --disable_length_filtering",
     log:
         "logs/trim/{unit}.log",
     benchmark:
         "benchmarks/trim/{unit}.tsv"
+    conda:
+        "../envs/reads.yaml"
     threads: 4
     resources:
         mem_mb=2000,
         runtime=480,
-    conda:
-        "../envs/reads.yaml"
+    params:
+        off="" if READS["trim"] else "--disable_adapter_trimming --disable_quality_filtering --disable_length_filtering",
     shell:
         # The check names the file, the read and the mend; fastp alone takes mates of other names without a word.
         """
