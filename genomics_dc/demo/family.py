@@ -122,6 +122,7 @@ def read_sites(vcf: Path, windows: Sequence[Window] = WINDOWS) -> list[Site]:
     wanted = panel_haplotypes()
     names = sorted({name for name, _ in wanted})
     sites: list[Site] = []
+    verbosity = pysam.set_verbosity(0)  # the panel's header has a harmless oddity that htslib would print each time
     with pysam.VariantFile(str(vcf)) as panel:
         panel.subset_samples(names)
         for window in windows:
@@ -139,6 +140,7 @@ def read_sites(vcf: Path, windows: Sequence[Window] = WINDOWS) -> list[Site]:
                     identifier = record.id or "."
                     assert record.ref is not None
                     sites.append(Site(record.pos, identifier, record.ref, record.alts[0], frozenset(carriers)))
+    pysam.set_verbosity(verbosity)
     return sites
 
 
