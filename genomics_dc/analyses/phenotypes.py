@@ -2,7 +2,8 @@
 
 A file is tab- or space-separated text (.gz too) with a header line. Its first column holds the sample ids and is
 called `IID`, `#IID` or `sample_id`; PLINK's `FID IID` is understood and the family id left aside. Missing is an empty
-cell, NA, NaN or a dot; -9 is a number here, so that a real -9 is never lost.
+cell, NA, NaN or a dot. A lone -9, which PLINK means as missing, is refused where no other value is negative: taken as a
+number it would bend every estimate, taken as missing it might lose a real one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _Floats = npt.NDArray[np.float64]
+_PLINK_MISSING = -9.0
 
 ID_COLUMNS = ("IID", "#IID", "sample_id", "#sample_id")
 _FAMILY_COLUMNS = ("FID", "#FID")
@@ -71,6 +73,12 @@ class SampleTable:
         values = np.empty(len(column), dtype=np.float64)
         for row, cell in enumerate(column):
             values[row] = self._number(cell, name, row)
+        below_zero = np.flatnonzero(values < 0)
+        if below_zero.size and np.all(values[below_zero] == _PLINK_MISSING):
+            raise InputError(
+                f"{self._where(name, int(below_zero[0]))}: -9 is the only negative value of the column, in "
+                f"{below_zero.size} samples, and PLINK writes missing so; write NA where the value is missing"
+            )
         return values
 
     def _number(self, cell: Any, name: str, row: int) -> float:

@@ -178,6 +178,8 @@ def header(view: StoreView) -> str:
     return "\n".join([*lines, "\t".join(columns)]) + "\n"
 
 
+# Whole numbers of up to this many digits are held exactly; longer ones may have been a Float, printed with six digits.
+_EXACT_DIGITS = 7
 _TAG = re.compile(r"%(?:INFO/)?[A-Za-z_][\w.]*")
 
 
@@ -291,6 +293,8 @@ def _same_value(a: str, b: str, *, genotype: bool = False) -> bool:
 def _same_number(a: str, b: str) -> bool:
     if a == b:
         return True
+    if len(a.strip("+-0")) <= _EXACT_DIGITS and a.lstrip("+-").isdigit() and b.lstrip("+-").isdigit():
+        return int(a) == int(b)
     try:
         x, y = float(a), float(b)
     except ValueError:

@@ -27,9 +27,9 @@ def aligned(source, traits=("a",), ids=IDS, store_ids=None, **options):
 
 @pytest.mark.parametrize("header", ["IID\ta\tb", "#IID\ta\tb", "sample_id\ta\tb"])
 def test_reads_a_tab_separated_file(tmp_path, header):
-    path = write(tmp_path / "p.tsv", f"{header}\nS2\t1.5\tx\nS1\tNA\ty\nS4\t\tz\nS3\t-9\tx\n")
+    path = write(tmp_path / "p.tsv", f"{header}\nS2\t1.5\tx\nS1\tNA\ty\nS4\t\tz\nS3\t-8\tx\n")
     found = aligned(path)
-    np.testing.assert_array_equal(found.traits[:, 0], [np.nan, 1.5, -9.0, np.nan])
+    np.testing.assert_array_equal(found.traits[:, 0], [np.nan, 1.5, -8.0, np.nan])
     assert found.trait_names == ("a",)
     assert len(found.inputs["phenotypes"]) == 64
 
@@ -186,3 +186,14 @@ def test_codings_of_cases():
     for values, shown in (([0.0, 1, 2], "3 values .0, 1, 2."), ([0.0, 2], "2 values .0, 2."), ([1.5, 2], "1.5, 2")):
         with pytest.raises(InputError, match=shown):
             by_sample.case_control(np.array(values), "a", "p")
+
+
+@pytest.mark.parametrize(("third", "refused"), [("-9", True), ("-9.0", True), ("-9.5", False), ("-3", False)])
+def test_a_lone_minus_nine_is_not_guessed_at(tmp_path, third, refused):
+    path = write(tmp_path / "p.tsv", f"IID\tx\nS1\t1.5\nS2\t2.5\nS3\t{third}\n")
+    table = by_sample.read_samples(path, role="phenotypes")
+    if refused:
+        with pytest.raises(InputError, match="line 4, column x: -9 is the only negative value"):
+            table.numbers("x")
+    else:
+        assert table.numbers("x")[2] == float(third)
