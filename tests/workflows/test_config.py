@@ -35,7 +35,7 @@ def write_run(folder: Path, sheet: str = "", **settings: object) -> Path:
 def sheet_problems(folder: Path, text: str | bytes) -> str:
     path = folder / "sheet.tsv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    samples, problems = read_sample_sheet(path, check_files=False)
+    _, problems = read_sample_sheet(path, check_files=False)
     return "\n".join(map(str, problems))
 
 

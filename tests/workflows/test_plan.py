@@ -136,10 +136,10 @@ def test_what_is_wrong_is_told_before_anything_runs(tmp_path: Path, shared_data:
 
 
 def test_a_failing_step_is_one_sentence(tmp_path: Path, shared_data: Path) -> None:
-    whole = (shared_data / DATA / "HG00096_R1.fastq.gz").read_bytes()
-    (tmp_path / "cut_R1.fastq.gz").write_bytes(whole[:-5000])  # whole at its start: only the full reading finds it
+    whole = (shared_data / DATA / "HG00099_R1.fastq.gz").read_bytes()
+    (tmp_path / "cut_R1.fastq.gz").write_bytes(whole[:-2000])  # whole at its start: only the full reading finds it
     path = write_run(
-        tmp_path, shared_data, [f"P1\tL\t1\t{tmp_path}/cut_R1.fastq.gz\t@/HG00096_R2.fastq.gz\t.\t.\t.\t."]
+        tmp_path, shared_data, [f"P1\tL\t1\t{tmp_path}/cut_R1.fastq.gz\t@/HG00099_R2.fastq.gz\t.\t.\t.\t."]
     )
     with pytest.raises(ToolError) as caught:
         run_workflow(path, cores=1, until="reads")
