@@ -28,6 +28,8 @@ FALSE_DISCOVERY_RATE = 0.05
 _VARIANTS_PER_BLOCK = 500
 """Neighbours share the genes whose windows they lie in: small blocks test few pairs that are then thrown away."""
 _ID_COLUMNS = 6
+# Labels of genes closer than this on the plot would overlap.
+_LABEL_MB, _LABEL_HEIGHT = 6.0, 5.0
 
 Floats = npt.NDArray[np.float64]
 
@@ -267,14 +269,18 @@ def plot_scan(scan: CisScan) -> Figure:
         one.scatter(
             start[significant], strength[significant], s=18, color=style.BLUE, label="eQTL, 5% false discoveries"
         )
-        for gene in np.argsort(-np.nan_to_num(strength))[:5]:
+        named: list[tuple[float, float]] = []
+        for gene in np.argsort(-np.nan_to_num(strength), kind="stable")[:5]:
+            at, height = float(start[gene]), float(strength[gene])
+            crowded = any(abs(at - x) < _LABEL_MB and abs(height - y) < _LABEL_HEIGHT for x, y in named)
+            named.append((at, height))
             name = table["gene"][int(gene)].as_py()
-            one.annotate(
-                name, (start[gene], strength[gene]), xytext=(6, 0), textcoords="offset points", fontsize=8, va="center"
-            )
+            shift = (6, -7 if crowded else 3)
+            one.annotate(name, (at, height), xytext=shift, textcoords="offset points", fontsize=8, va="center")
+        one.set_ylim(top=1.2 * float(np.nanmax(strength, initial=1.0)))
         one.set_xlabel("Start of the gene on chromosome 22 (Mb, GRCh37)")
         one.set_ylabel("Strongest variant, $-\\log_{10}\\,p$")
-        one.legend(loc="upper left", fontsize=9)
+        one.legend(loc="upper left", fontsize=9, ncols=2)
         note = f"{scan.n_significant} of {table.num_rows} genes have an eQTL; {len(scan.neg_log10_p):,} tests"
         style.title(one, "Expression and the variants near each gene", note)
     return figure

@@ -286,7 +286,7 @@ def write_report(paths: Paths, tell: Tell) -> dict[str, JsonValue]:
     variants: list[JsonValue] = [
         {
             "gene": one.gene,
-            "position": f"{one.contig}:{one.position} {one.ref}>{one.alt}",
+            "position": f"{one.contig}:{one.position:,} {one.ref}>{one.alt}",
             "protein": one.consequence.hgvs_p,
             "zygosity": one.zygosity,
             "segregation": one.segregation,

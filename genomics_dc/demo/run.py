@@ -42,7 +42,8 @@ def run_demo(folder: Path | str = DEFAULT_FOLDER, *, fresh: bool = False, cores:
         runner = Runner(target, display)
         with display.shown():
             runner.run_lanes(lanes, side_by_side=cores > 1)
-        summary = _summary(runner, time.monotonic() - begun, cores, versions)
+        titles = {stage.name: stage.title for lane in lanes for stage in lane}
+        summary = _summary(runner, titles, time.monotonic() - begun, cores, versions)
         write_text(target / "summary.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n", force=True)
         write_text(target / "index.html", page.render(target, summary), force=True)
     return target / "index.html"
@@ -192,12 +193,19 @@ def _geuvadis(paths: parts.Paths, tell: parts.Tell) -> dict[str, JsonValue]:
     return cohorts.build(vcf, paths.cohort / "geuvadis.vcz", workers=2, tell=tell)
 
 
-def _summary(runner: Runner, elapsed_s: float, cores: int, versions: Mapping[str, str]) -> dict[str, JsonValue]:
+def _summary(
+    runner: Runner, titles: Mapping[str, str], elapsed_s: float, cores: int, versions: Mapping[str, str]
+) -> dict[str, JsonValue]:
     """Return every figure, and the time by stage: the only place, with the page, where a clock shows."""
     figures: dict[str, JsonValue] = {name: dict(done.figures) for name, done in runner.done.items()}
     seconds: list[JsonValue] = [
-        {"stage": name, "elapsed_s": round(done.elapsed_s, 1), "done_in_this_run": done.redone}
-        for name, done in runner.done.items()
+        {
+            "stage": name,
+            "title": title,
+            "elapsed_s": round(runner.done[name].elapsed_s, 1),
+            "done_in_this_run": runner.done[name].redone,
+        }
+        for name, title in titles.items()
     ]
     return {
         "software": f"genomics_dc {software_version()}",
