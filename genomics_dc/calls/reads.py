@@ -90,12 +90,10 @@ def _reads(path: Path) -> Iterator[pysam.FastxRecord]:
         with pysam.FastxFile(str(path), persist=False) as handle:
             for read in handle:
                 if read.quality is None or len(read.quality) != len(read.sequence or ""):
-                    raise InputError(f"{path}: read {count + 1:,} has bases and qualities of different length")
+                    raise ValueError("bases and qualities of different length")
                 count += 1
                 yield read
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except (OSError, ValueError):
         raise InputError(
             f"{path} is cut or damaged after read {count:,}; fetch the file again and compare its checksum"
         ) from None
