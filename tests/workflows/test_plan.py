@@ -110,7 +110,8 @@ def test_bam_phenotypes_genes_and_reports(tmp_path: Path, shared_data: Path) -> 
 def test_plain_snakemake_plans_the_same(tmp_path: Path, shared_data: Path) -> None:
     path = write_run(tmp_path, shared_data, [fastq_row("HG00096")], calling={"caller": "freebayes"})
     words = [sys.executable, "-m", "snakemake", "--snakefile", WORKFLOW_FOLDER / "Snakefile", "--configfile", path]
-    done = subprocess.run([*words, "--cores", "2", "--dry-run", "-p"], capture_output=True, text=True, check=True)
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "check": True}
+    done = subprocess.run([*words, "--cores", "2", "--dry-run", "-p"], **options)
     assert "freebayes --fasta-reference" in done.stdout
     assert "bcftools call" not in done.stdout
 
