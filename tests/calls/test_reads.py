@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import subprocess
+import sys
 from pathlib import Path
 
 import pysam
@@ -67,7 +68,10 @@ def test_bam_named_fastq(tmp_path: Path) -> None:
 def test_command_says_one_sentence_and_fails(tmp_path: Path) -> None:
     one, two = fastq(tmp_path / "1.gz", names(1, 3)), fastq(tmp_path / "2.gz", names(2, 2))
     done = subprocess.run(
-        ["genomics-dc", "calls", "check-reads", one, two], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "genomics_dc.cli.main", "calls", "check-reads", one, two],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
