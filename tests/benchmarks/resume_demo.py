@@ -25,6 +25,7 @@ _NOT_COMPARED = (
     ".snakemake",
     ".genomics-dc",
     "multiqc",  # MultiQC prints the date
+    "fastp",  # and so do fastp's pages
     "index.html",  # times by stage
     "summary.json",
     "registry.db",  # encrypted with a key of its own, and a log with the time
