@@ -41,7 +41,8 @@ rule call_window:
         publish {output:q} 2>> {log:q}
         """
             if CALLING["caller"] == "bcftools"
-            # freebayes calls every contig diploid here; its header carries the date and the command, which are dropped.
+            # freebayes calls every contig diploid here, and writes a missing call as one dot: made ./. . Its header carries
+            # the date and the command, which are dropped.
             else """
         stage {output:q}
         (printf %s {params.samples:q} > "$stage"/samples.txt
@@ -49,7 +50,8 @@ rule call_window:
             --min-mapping-quality {params.mapping_quality_min} --min-base-quality {params.base_quality_min} \
             --limit-coverage {params.depth_max} {input.bams:q} \
             | sed -e '/^##fileDate=/d' -e '/^##commandline=/d' -e '/^##reference=/d' \
-            | bcftools view --no-version -S "$stage"/samples.txt -Ob1 -o "$stage"/{output.bcf:q}) 2> {log:q}
+            | bcftools view --no-version -S "$stage"/samples.txt -Ou \
+            | bcftools +fixploidy --no-version -Ob -o "$stage"/{output.bcf:q} -) 2> {log:q}
         publish {output:q} 2>> {log:q}
         """
         )
