@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,6 +149,9 @@ def scan_expression(data: Path, store: Path, folder: Path, *, tell: Tell) -> dic
         scan.genes.write(staging / "genes.tsv")
         scan.genes.write(staging / "genes.parquet")
         scan.associations.write(staging / "associations.parquet")
+        scores = eqtl.normal_scores(expression.values)
+        _write_table(staging / "expression.tsv", expression.sample_ids, expression.genes, scores)
+        _write_table(staging / "covariates.tsv", expression.sample_ids, names, covariates)
         style.save(eqtl.plot_scan(scan), staging / "genes_along_the_chromosome")
         style.save(eqtl.plot_quantiles(scan), staging / "qq")
         for gene in top[:TOP_GENES]:
@@ -167,6 +170,15 @@ def scan_expression(data: Path, store: Path, folder: Path, *, tell: Tell) -> dic
         "window_bp": eqtl.CIS_WINDOW_BP,
         "top": hits,
     }
+
+
+def _write_table(path: Path, sample_ids: Sequence[str], names: Sequence[str], values: eqtl.Floats) -> None:
+    """Write one row a sample and one column a name, as `associate` takes them."""
+    rows = ["\t".join(["sample_id", *names])]
+    rows += [
+        "\t".join([sample, *(f"{value:.9g}" for value in row)]) for sample, row in zip(sample_ids, values, strict=True)
+    ]
+    path.write_text("\n".join(rows) + "\n")
 
 
 def _one_gene(
