@@ -44,12 +44,11 @@ def _commands() -> set[tuple[str, ...]]:
     """Return the command words of every `genomics-dc` line in the README's shell blocks."""
     found = set()
     for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL):
-        for line in block.splitlines():
-            for part in line.split("|"):
-                words = shlex.split(part, comments=True)
-                if words[:1] == ["genomics-dc"]:
-                    group = 2 if words[1] in ("store", "cohort", "calls", "audit") else 1
-                    found.add(tuple(words[1 : 1 + group]))
+        words = shlex.split(block.replace("\n", " ; "), comments=False)
+        for number, word in enumerate(words):
+            if word == "genomics-dc":
+                group = 2 if words[number + 1] in ("store", "cohort", "calls", "audit") else 1
+                found.add(tuple(words[number + 1 : number + 1 + group]))
     return found
 
 

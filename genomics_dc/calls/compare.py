@@ -91,8 +91,11 @@ def compare_calls(
     """Compare one sample's calls with the truth, inside `regions` (BED, contig names of the calls) when given.
 
     Both are left-aligned against `fasta` and split, so that one allele written two ways is one allele. `contig_names`
-    renames contigs of the truth. A site is inside a region by its position.
+    renames contigs of the truth. A site is inside a region by its position. A truth of several samples is read for
+    `truth_sample`, by default for the sample of the same name.
     """
+    if truth_sample is None and sample in _samples(truth):
+        truth_sample = sample
     intervals = _read_intervals(regions) if regions else None
     wanted = _alleles(truth, fasta, truth_sample, passed_only=False, contig_names=contig_names)
     called = _alleles(calls, fasta, sample, passed_only=passed_only, contig_names=None)
@@ -167,6 +170,13 @@ def _alleles(
                 key = (record.CHROM, record.POS, record.REF.upper(), record.ALT[0].upper())
                 alleles[key] = None if (row == -1).any() else max(copies, alleles.get(key) or 0)
         return alleles
+
+
+def _samples(vcf: Path) -> list[str]:
+    import pysam
+
+    with pysam.VariantFile(str(vcf)) as opened:
+        return list(opened.header.samples)
 
 
 def _column(vcf: Path, samples: list[str], sample: str | None) -> int:
