@@ -29,7 +29,8 @@ format: $(VENV)/.dev ## put the code in order
 	$(BIN)/snakefmt workflows
 
 bench: packages-test $(VENV)/.dev ## benchmarks beside the named peers, as ratios
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python tests/benchmarks/workflow/own_cost.py --cores $(CORES)
+	$(BIN)/python tests/benchmarks/association/bench_glm.py --threads $(CORES)
 
 clean: ## remove the environment and caches, never data
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -1,6 +1,6 @@
 """The workflow's own cost: `genomics-dc run` beside a shell script with the same commands on the same reads.
 
-    python -m tests.benchmarks.workflow.own_cost [--folder DIR] [--rounds 1] [--cores 2]
+    python tests/benchmarks/workflow/own_cost.py [--folder DIR] [--rounds 1] [--cores 2]
 
 Six people of the 1000 Genomes Project at 28x over 1.2 Mb of chromosome 20, simulated once; then, in turn, `by_hand.sh`
 and `genomics-dc run --until store`. Each round prints both times, the ratio, and whether sites and genotypes agree.
