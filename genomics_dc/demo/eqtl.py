@@ -28,8 +28,8 @@ FALSE_DISCOVERY_RATE = 0.05
 _VARIANTS_PER_BLOCK = 500
 """Neighbours share the genes whose windows they lie in: small blocks test few pairs that are then thrown away."""
 _ID_COLUMNS = 6
-# Labels of genes closer than this on the plot would overlap.
-_LABEL_MB, _LABEL_HEIGHT = 6.0, 5.0
+# The size of a gene's label, and of a point of type, in the units of the plot's axes.
+_LABEL_MB, _LABEL_HEIGHT, _POINT_HEIGHT = 6.0, 4.5, 0.55
 
 Floats = npt.NDArray[np.float64]
 
@@ -272,11 +272,18 @@ def plot_scan(scan: CisScan) -> Figure:
         named: list[tuple[float, float]] = []
         for gene in np.argsort(-np.nan_to_num(strength), kind="stable")[:5]:
             at, height = float(start[gene]), float(strength[gene])
-            crowded = any(abs(at - x) < _LABEL_MB and abs(height - y) < _LABEL_HEIGHT for x, y in named)
-            named.append((at, height))
+            free = [
+                shift
+                for shift in (3, -7, 13, -17)
+                if not any(
+                    abs(at - x) < _LABEL_MB and abs(height + shift * _POINT_HEIGHT - y) < _LABEL_HEIGHT
+                    for x, y in named
+                )
+            ]
+            shift = free[0] if free else 3
+            named.append((at, height + shift * _POINT_HEIGHT))
             name = table["gene"][int(gene)].as_py()
-            shift = (6, -7 if crowded else 3)
-            one.annotate(name, (at, height), xytext=shift, textcoords="offset points", fontsize=8, va="center")
+            one.annotate(name, (at, height), xytext=(6, shift), textcoords="offset points", fontsize=8, va="center")
         one.set_ylim(top=1.2 * float(np.nanmax(strength, initial=1.0)))
         one.set_xlabel("Start of the gene on chromosome 22 (Mb, GRCh37)")
         one.set_ylabel("Strongest variant, $-\\log_{10}\\,p$")

@@ -39,7 +39,7 @@ DEMO_PEOPLE: tuple[DemoPerson, ...] = (
     DemoPerson("D005", "DEMO-0005", "贾二 Jia Er（虚构 fictional）", "1990-07-30", "female"),
     DemoPerson("D006", "DEMO-0006", "贾三 Jia San（虚构 fictional）", "1968-12-11", "male"),
 )
-SPECIMEN = "EDTA blood (simulated reads)"
+SPECIMEN = "EDTA 抗凝血 blood（模拟 simulated）"
 COLLECTED, RECEIVED = "2026-01-12", "2026-01-14"
 
 
