@@ -75,3 +75,8 @@ def _day(year: int, month: int, day: int) -> Moment:
 def _instant(parsed: datetime, zone: tzinfo) -> Moment:
     at = (parsed.replace(tzinfo=zone) if parsed.tzinfo is None else parsed).astimezone(UTC)
     return Moment(at, "time", parsed.isoformat())
+
+
+def full_date(text: str | None) -> date | None:
+    """Return a date that is known to the day, or None: a year alone is not the first of January."""
+    return date.fromisoformat(text) if text is not None and len(text) == len("YYYY-MM-DD") else None
