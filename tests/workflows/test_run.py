@@ -99,6 +99,14 @@ def test_reads_to_report(finished: Path) -> None:
     assert all("CL" not in line for line in header["PG"])
 
 
+def test_multiqc_has_a_row_for_each_sample_and_check(finished: Path) -> None:
+    (samples,) = (finished / "multiqc" / "multiqc_report_data").glob("*genomics_dc_samples*.txt")
+    rows = [line.split("\t")[0] for line in samples.read_text().splitlines()]
+    assert rows == ["Sample", "HG00096", "HG00099"]
+    (checks,) = (finished / "multiqc" / "multiqc_report_data").glob("*genomics_dc_identity*.txt")
+    assert {"contamination HG00096", "contamination HG00099"} <= set(checks.read_text().replace("\t", "\n").split("\n"))
+
+
 def test_joint_calls_are_normal_filtered_and_proven(finished: Path) -> None:
     reader = cyvcf2.VCF(str(finished / "calls" / "joint.vcf.gz"))
     assert reader.samples == ["HG00096", "HG00099"]
