@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from genomics_dc.cli.options import ForceOption, JsonOption, StoreArgument
+from genomics_dc.cli.progress import counting_bar
 
 
 def register(app: typer.Typer) -> None:
@@ -37,13 +38,10 @@ def annotate(
     Example: genomics-dc annotate cohort.vcz --genes genes.gff3 --fasta genome.fa --clinvar clinvar.vcf.gz
     """
     from rich.console import Console
-    from rich.progress import Progress
 
     from genomics_dc.annotation.annotate import annotate as run
 
-    talk = Console(stderr=True)
-    with Progress(console=talk, transient=True, disable=not talk.is_terminal) as bar:
-        task = bar.add_task("consequences", total=None)
+    with counting_bar("consequences") as tell:
         made = run(
             store,
             genes=genes,
@@ -52,8 +50,9 @@ def annotate(
             frequencies=frequencies,
             output=output,
             force=force,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=tell,
         )
+    talk = Console(stderr=True)
     for warning in made.warnings:
         talk.print(f"warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if as_json:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -24,6 +21,7 @@ from genomics_dc.cli.options import (
     StoreArgument,
     selected_view,
 )
+from genomics_dc.cli.progress import counting_bar
 from genomics_dc.errors import UsageError
 from genomics_dc.files import refuse_existing
 
@@ -84,7 +82,7 @@ def associate(
         raise UsageError(f"{output}: the name of a result ends with .parquet, .tsv or, as PLINK 2 has it, .glm.linear")
     refuse_existing(output, force=force)
     view = selected_view(store, region=region, keep=keep, extract=extract, maf=maf, hwe=hwe, missing=missing)
-    with _progress() as tell:
+    with counting_bar("variants") as tell:
         result = run(
             view,
             phenotypes,
@@ -147,17 +145,3 @@ def _report(result: AssociationResult, summary: dict[str, object]) -> str:
         reasons = ", ".join(f"{count:,} {name}" for name, count in untested.items())
         lines.append(f"rows without a full estimate, kept with their status: {reasons}")
     return "\n".join([*lines, f"written to {summary['output']}"])
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on stderr when a person looks on; otherwise nothing."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("variants", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +22,7 @@ from genomics_dc.cli.options import (
     ThreadsOption,
     selected_view,
 )
+from genomics_dc.cli.progress import progress_bar
 from genomics_dc.errors import UsageError
 from genomics_dc.files import refuse_existing
 
@@ -62,7 +60,7 @@ def qc(
 
     refuse_existing(output, force=force)
     view = selected_view(store, region=region, keep=keep, extract=extract, maf=maf, hwe=hwe, missing=missing)
-    with _progress() as tell:
+    with progress_bar() as tell:
         result = quality(view, thresholds=thresholds, threads=threads, progress=tell)
     result.write(output, force=force)
     if as_json:
@@ -115,7 +113,7 @@ def kinship(
         raise UsageError(f"{output}: the name of a result ends with .parquet or .tsv")
     refuse_existing(output, force=force)
     view = selected_view(store, region=region, keep=keep, extract=extract, maf=maf, hwe=hwe, missing=missing)
-    with _progress() as tell:
+    with progress_bar() as tell:
         result = kinship_of(view, kinship_min=kinship_min, thresholds=thresholds, threads=threads, progress=tell)
     result.write(output, force=force)
     if plot is not None:
@@ -135,17 +133,3 @@ def kinship(
 
 def _number(value: object, form: str) -> str:
     return "not known" if value is None else format(value, form)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Show a progress bar on stderr when a person looks on; otherwise nothing."""
-    if not sys.stderr.isatty():
-        yield lambda _step, _share: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=1.0)
-        yield lambda step, share: bar.update(task, description=step, completed=share)

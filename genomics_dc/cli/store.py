@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from genomics_dc.cli.options import ForceOption, JsonOption, OutputOption, RegionOption, StoreArgument
+from genomics_dc.cli.progress import progress_bar
 from genomics_dc.errors import FindingsError
 
 VcfArgument = Annotated[
@@ -44,21 +43,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(store_app)
 
 
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[str, float], None]]:
-    """Give a callback that moves a progress bar on stderr; silent when stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _step, _share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = TextColumn("{task.description:<32}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Starting", total=1.0)
-        yield lambda step, share: bar.update(task, description=step[:32], completed=share)
-
-
 @store_app.command()
 def build(
     vcfs: VcfArgument,
@@ -75,7 +59,7 @@ def build(
     """
     from genomics_dc.store import build_store
 
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         built = build_store(
             vcfs,
             output,
@@ -134,7 +118,7 @@ def verify(
     """
     from genomics_dc.store import verify_store
 
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         report = verify_store(store, deep=deep, against=against, progress=progress)
     if as_json:
         typer.echo(json.dumps(report.to_dict()))
