@@ -80,17 +80,22 @@ def gene_coverage(
     callable_regions: Mapping[str, Intervals],
     *,
     callable_fraction_min: float,
+    undecided: Mapping[str, Intervals] | None = None,
     language: str = "en",
 ) -> tuple[GeneCoverage, ...]:
     """Return the coverage of every panel gene, in the order of the panel; a gene without a callable base has 0.
 
+    `undecided` are the reference bases of sites at which the sample has no genotype, as `callable_regions` are given:
+    deep enough, and still not known, so they do not count as callable.
     `callable_regions` are zero-based by canonical contig name; what comes out is one-based inclusive on the contig name
     of the gene models.
     """
     rows = []
     for gene in panel.genes:
         transcript = transcripts[gene.symbol]
-        missing = gaps(transcript.cds, callable_regions.get(contigs.canonical(transcript.contig), ()))
+        contig = contigs.canonical(transcript.contig)
+        judged = gaps(callable_regions.get(contig, ()), (undecided or {}).get(contig, ()))
+        missing = gaps(transcript.cds, judged)
         rows.append(
             GeneCoverage(
                 gene=gene.symbol,

@@ -188,7 +188,12 @@ def screen(
         panel_title=chosen.title,
         variants=variants,
         coverage=gene_coverage(
-            chosen, transcripts, read_bed(callable_bed), callable_fraction_min=limit, language=language
+            chosen,
+            transcripts,
+            read_bed(callable_bed),
+            callable_fraction_min=limit,
+            undecided=reader.undecided,
+            language=language,
         ),
         identity=checks_of(checks, sample),
         not_listed=dict(sorted(not_listed.items())),
@@ -240,6 +245,8 @@ class _Reader:
         source = folder.summary["sources"].get("frequencies", {})
         self._covered: dict[str, list[list[int]]] = source.get("covered", {})
         self._allele_number: int | None = source.get("allele_number")
+        # Reference bases, zero-based half-open, of sites at which the sample has no genotype, or half of one.
+        self.undecided: dict[str, list[tuple[int, int]]] = {}
 
     def gene(
         self, gene: PanelGene, transcript: Transcript, models: GeneModels, not_listed: Counter[str]
@@ -266,6 +273,10 @@ class _Reader:
         calls: list[_Call] = []
         for block in region.blocks(*self._fields):
             genotypes = block["call_genotype"]
+            for local in np.flatnonzero((genotypes[:, self._sample] == -1).any(axis=1)):
+                row = row_of[int(block.index[local])]
+                at = int(sites.position[row]) - 1
+                self.undecided.setdefault(contigs.canonical(contig), []).append((at, at + len(sites.ref[row])))
             for local in np.flatnonzero((genotypes[:, self._sample] > 0).any(axis=1)):
                 row = row_of[int(block.index[local])]
                 calls += self._site(gene, sites, row, block.arrays, int(local), tables, not_listed)

@@ -380,6 +380,16 @@ def test_a_gene_without_callable_bases_is_not_assessed(home):
     assert not next(r for r in home.screen(callable_fraction_min=0.999).coverage if r.gene == "ALPHA").assessed
 
 
+@pytest.mark.parametrize(("genotype", "judged"), [("./.", False), ("./0", False), ("0/0", True), ("0/1", True)])
+def test_a_site_without_the_persons_genotype_is_not_covered_however_deep(home, genotype, judged):
+    """Somebody else varies there, and the reads of the person prove nothing: the base is not clear, it is not known."""
+    position, *alleles = missense("T-ALPHA.1", 30)
+    findings = home.prepare([(position, *alleles, "PASS", (genotype, "0/1", "0/0"))]).screen()
+    gene = next(row for row in findings.coverage if row.gene == "ALPHA")
+    assert gene.not_callable == (() if judged else ((CONTIG, position, position),))
+    assert gene.coding_bases - gene.callable_bases == (0 if judged else 1)
+
+
 def test_a_deletion_that_starts_far_before_its_gene_is_found(home):
     start, size = 6_500, 1_800  # DELTA starts at 8,001
     rows = [(start, WORLD.base(start, size), WORLD.base(start), "PASS", ("0/1", "0/1", "0/0"))]
