@@ -42,7 +42,8 @@ class Summary:
     def __str__(self) -> str:
         walls = sorted(run.wall_s for run in self.runs)
         cpu = statistics.median(run.cpu_s for run in self.runs)
-        return f"{self.wall_s:.3f} s ({walls[0]:.3f} to {walls[-1]:.3f}; {cpu:.2f} s of processor; {self.peak_mib:.0f} MiB)"
+        spread = f"{walls[0]:.3f} to {walls[-1]:.3f}"
+        return f"{self.wall_s:.3f} s ({spread}; {cpu:.2f} s of processor; {self.peak_mib:.0f} MiB)"
 
 
 def run_command(words: Sequence[object], *, stdout: Path | None = None) -> Taken:

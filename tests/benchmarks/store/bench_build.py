@@ -1,6 +1,6 @@
 """Build a store, paired with the peers on the same VCF in every round: prints ratios, asserts nothing about time.
 
-    python tests/benchmarks/store/bench_build.py --cohorts DIR [--names S,F,L] [--rounds 3] [--threads 2] [--slow-rounds 1]
+    python tests/benchmarks/store/bench_build.py --cohorts DIR [--names S,F,L] [--rounds 3] [--threads 2]
 
 DIR holds NAME.vcf.gz for each name. S: 2,504 people x 100,000 variants, GT only. F: 500 x 50,000 with GT:AD:DP:GQ:PL,
 made from S by read_fields.py. L: 50,000 x 20,000, GT only. Peers: `plink2 --make-pgen` (GT only), `bcftools view -Ob`,

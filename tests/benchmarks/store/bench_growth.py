@@ -116,8 +116,8 @@ def main() -> None:
             print(f"build by {name}: " + ", ".join(f"{count:,}: {s:.3f} s" for count, s in points))  # noqa: T201
             steady = (last - first) / (most - least)
             print(  # noqa: T201
-                f"  nanoseconds a genotype: {steady * 1e9:.2f} between the ends, {last / most * 1e9:.2f} at the largest, "
-                f"start-up included"
+                f"  nanoseconds a genotype: {steady * 1e9:.2f} between the ends, "
+                f"{last / most * 1e9:.2f} at the largest, start-up included"
             )
         store = folder / "base-1 samples.vcz"
         checked = side_by_side({"verify": lambda: run_call(lambda: verify_store(store))}, 2 * options.rounds)["verify"]
