@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,10 +48,21 @@ def explain_os_errors(path: Path | str) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, (OutputExistsError, ResourceError)):
             raise
-        sentence = _WRITE_PROBLEMS.get(error.errno or 0)
+        number = error.errno or 0
+        if not number and disk_is_full(path):  # a library that raises OSError without a number
+            number = errno.ENOSPC
+        sentence = _WRITE_PROBLEMS.get(number)
         if sentence is None:
             raise
         raise ResourceError(f"{path} was not written: {sentence}; nothing was left behind") from error
+
+
+def disk_is_full(path: Path | str) -> bool:
+    """Tell whether less than 64 KiB are free where `path` would stand: then a failed write needs no other reason."""
+    try:
+        return shutil.disk_usage(Path(path).parent).free < 1 << 16
+    except OSError:
+        return False
 
 
 _WRITE_PROBLEMS = {
@@ -90,6 +101,33 @@ def atomic_path(path: Path | str, *, force: bool = False) -> Iterator[Path]:
             fsync_directory(final.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_files(paths: Sequence[Path], *, force: bool = False) -> Iterator[list[Path]]:
+    """Give temporary paths for files that belong together; publish all of them when the block ends well.
+
+    The first path is the one that readers open. It appears last, and with `force` an old one goes first: whoever finds
+    it finds its companions, never those of another set. On any error nothing of the set is changed.
+    """
+    for final in paths:
+        refuse_existing(final, force=force)
+    folder = paths[0].parent
+    with explain_os_errors(paths[0]):
+        staging = Path(tempfile.mkdtemp(prefix=".partial-", suffix="-" + paths[0].name, dir=folder))
+        try:
+            staged = [staging / final.name for final in paths]
+            yield staged
+            for temporary in staged:
+                with open(temporary, "rb") as handle:
+                    os.fsync(handle.fileno())
+            paths[0].unlink(missing_ok=True)
+            fsync_directory(folder)
+            for temporary, final in reversed(list(zip(staged, paths, strict=True))):
+                temporary.replace(final)
+            fsync_directory(folder)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def write_text(path: Path | str, text: str, *, force: bool = False) -> None:

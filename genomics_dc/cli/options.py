@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -11,6 +11,9 @@ from genomics_dc.errors import InputError
 
 if TYPE_CHECKING:
     from genomics_dc.analyses.view import View
+    from genomics_dc.store import StoreView
+
+AnyView = TypeVar("AnyView", bound="StoreView")
 
 StoreArgument = Annotated[Path, typer.Argument(help="A VCF Zarr store (NAME.vcz).", metavar="C.vcz")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
@@ -54,6 +57,18 @@ def selected_view(
         view = view.region(region)
     if keep is not None:
         view = view.samples(_ids_of(keep))
+    return narrowed(view, extract=extract, maf=maf, hwe=hwe, missing=missing)
+
+
+def narrowed(
+    view: AnyView,
+    *,
+    extract: Path | None = None,
+    maf: float | None = None,
+    hwe: float | None = None,
+    missing: float | None = None,
+) -> AnyView:
+    """Return the variants of a view that the options above keep, computed over the view's samples."""
     if extract is not None:
         view = view.variants(extract=_ids_of(extract))
     if maf is not None or hwe is not None or missing is not None:

@@ -5,13 +5,29 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genomics_dc.cli.options import ForceOption, JsonOption, OutputOption, RegionOption, StoreArgument
+from genomics_dc.cli.options import (
+    ExtractOption,
+    ForceOption,
+    HweOption,
+    JsonOption,
+    KeepOption,
+    MafOption,
+    MissingOption,
+    OutputOption,
+    RegionOption,
+    StoreArgument,
+    narrowed,
+    selected_view,
+)
 from genomics_dc.cli.progress import progress_bar
-from genomics_dc.errors import FindingsError
+from genomics_dc.errors import FindingsError, UsageError
+
+if TYPE_CHECKING:
+    from genomics_dc.store import StoreView
 
 VcfArgument = Annotated[
     list[Path], typer.Argument(help="One joint VCF or BCF, or several that split it by region.", metavar="VCF...")
@@ -33,6 +49,10 @@ DeepOption = Annotated[bool, typer.Option("--deep", help="Decode every chunk and
 AgainstOption = Annotated[
     list[Path] | None, typer.Option("--against", help="Compare every record and field with this VCF; may be repeated.")
 ]
+SplitOption = Annotated[
+    bool, typer.Option("--split-multiallelic", help="For .bed: a row for each ALT allele; all others count as REF.")
+]
+CompressSitesOption = Annotated[bool, typer.Option("--pvar-zst", help="For .pgen: write NAME.pvar.zst.")]
 ListOption = Annotated[bool, typer.Option("--list-samples", "-l", help="Print the sample ids, one a line, and stop.")]
 
 store_app = typer.Typer(name="store", help="Build, check and read VCF Zarr stores.", no_args_is_help=True)
@@ -161,18 +181,44 @@ def export(
     output: OutputOption,
     region: RegionOption = None,
     samples: SamplesOption = None,
+    keep: KeepOption = None,
+    extract: ExtractOption = None,
+    maf: MafOption = None,
+    hwe: HweOption = None,
+    missing: MissingOption = None,
+    split_multiallelic: SplitOption = False,
+    compress_sites: CompressSitesOption = False,
     force: ForceOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write a store back as VCF or BCF, by the ending of the output: .vcf, .vcf.gz, .bcf.
+    """Write a store in another format, by the ending of the output.
 
-    Example: genomics-dc store export cohort.vcz --output cohort.vcf.gz
+    .vcf, .vcf.gz, .bcf; .pgen (with .pvar, .psam); .bed (with .bim, .fam; one ALT a variant); .bgen (1.2, with
+    .sample); .parquet (one row per variant and sample). What the format cannot hold is said on stderr.
+
+    Example: genomics-dc store export cohort.vcz --output chr20.pgen --region 20 --maf 0.01
     """
-    from genomics_dc.store import StoreView, export_vcf
+    from genomics_dc.store import export_view
 
-    view = StoreView.open(store)
-    if region is not None:
-        view = view.region(region)
+    if samples is not None and keep is not None:
+        raise UsageError("--samples and --keep both say which samples; give one of them")
+    view: StoreView = selected_view(store, region=region, keep=keep)
     if samples is not None:
         view = view.samples([name for name in samples.split(",") if name])
-    n_records = export_vcf(view, output, force=force)
-    typer.echo(f"{output}: {n_records:,} records", err=True)
+    view = narrowed(view, extract=extract, maf=maf, hwe=hwe, missing=missing)
+    with progress_bar() as progress:
+        written = export_view(
+            view,
+            output,
+            split_multiallelic=split_multiallelic,
+            compress_sites=compress_sites,
+            force=force,
+            progress=progress,
+        )
+    for sentence in written.lost:
+        typer.echo(f"note: {sentence}", err=True)
+    if as_json:
+        typer.echo(json.dumps(written.to_dict()))
+        return
+    names = ", ".join(str(path) for path in written.files)
+    typer.echo(f"{names}: {written.n_variants:,} variants x {written.n_samples:,} samples", err=True)

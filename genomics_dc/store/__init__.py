@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from genomics_dc.store.build import build_store
     from genomics_dc.store.export import export_vcf, query
+    from genomics_dc.store.exports import Exported, export_view
     from genomics_dc.store.info import StoreInfo, store_info
     from genomics_dc.store.read import Block, Sites, StoreView
     from genomics_dc.store.verify import Finding, VerifyReport, verify_store
 
 __all__ = [
     "Block",
+    "Exported",
     "Finding",
     "Sites",
     "StoreInfo",
@@ -21,6 +23,7 @@ __all__ = [
     "VerifyReport",
     "build_store",
     "export_vcf",
+    "export_view",
     "query",
     "store_info",
     "verify_store",
@@ -28,6 +31,7 @@ __all__ = [
 
 _HOME = {
     "Block": "read",
+    "Exported": "exports",
     "Finding": "verify",
     "Sites": "read",
     "StoreInfo": "info",
@@ -35,6 +39,7 @@ _HOME = {
     "VerifyReport": "verify",
     "build_store": "build",
     "export_vcf": "export",
+    "export_view": "exports",
     "query": "export",
     "store_info": "info",
     "verify_store": "verify",
