@@ -1,0 +1,1 @@
+"""VCF files as headers and batches of text."""
