@@ -5,18 +5,22 @@ The covariates are taken out of the traits once, and out of each variant by its 
 
     trait = intercept + covariates + beta * dosage + noise.
 
-A sample whose genotype is missing is left out of that variant exactly, by a downdate of the inner products. All sums
-run over samples in order, so that a variant's numbers do not depend on its neighbours, on chunks or on threads.
+A sample whose genotype is missing is left out of that variant exactly, by a downdate of the inner products. Genotypes
+are read as they are packed, 32 to a word; only the carriers of the rarer allele and the missing are visited one by one.
+All sums run over samples in store order, so that a variant's numbers do not depend on its neighbours, on chunks or on
+threads.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from genomics_dc.kernels import genotypes
 from genomics_dc.kernels._jit import jit
+from genomics_dc.kernels.bits import popcount, trailing_zeros
 from genomics_dc.kernels.solve import (
     DEPENDENT_SHARE,
     INDEPENDENT,
@@ -27,7 +31,7 @@ from genomics_dc.kernels.solve import (
     solve_upper_jit,
 )
 from genomics_dc.kernels.status import COLLINEAR, EXACT_FIT, MONOMORPHIC, OK, TOO_FEW
-from genomics_dc.kernels.tails import _neg_log10_p_t_jit
+from genomics_dc.kernels.tails import _neg_log10_p_t_by_table_jit, _neg_log10_p_t_jit, tail_table
 
 # Share of a variant's variance outside the covariates below which it counts as their sum (R^2 > 0.999999).
 _COLLINEAR_SHARE = 1e-6
@@ -40,16 +44,22 @@ _EXACT_SHARE = 1e-22
 class LinearDesign:
     """Traits and covariates, prepared once for all variants.
 
-    `basis` float64[S, K + 1] orthonormal, intercept first; `residuals` float64[S, T] of the traits on it.
+    `basis` float64[S, K + 1] orthonormal, intercept first; `residuals` float64[S, T] of the traits on it; `tails`
+    float64[N, 2] is the table of p values for a variant that no sample misses.
     """
 
     basis: npt.NDArray[np.float64]
     residuals: npt.NDArray[np.float64]
+    tails: npt.NDArray[np.float64]
 
     @property
     def n_samples(self) -> int:
         """Samples with every covariate and trait."""
         return int(self.basis.shape[0])
+
+    def of_traits(self, columns: npt.NDArray[np.integer]) -> LinearDesign:
+        """Return the design of some of its traits."""
+        return replace(self, residuals=np.ascontiguousarray(self.residuals[:, columns]))
 
 
 @dataclass(frozen=True)
@@ -106,14 +116,83 @@ def design(traits: npt.NDArray[np.float64], covariates: npt.NDArray[np.float64])
     for column in range(y.shape[1]):
         if spread[column] <= noise[column] or left[column] <= DEPENDENT_SHARE * spread[column]:
             raise DependentColumnError("trait", column)
-    return LinearDesign(basis, residuals)
+    return LinearDesign(basis, residuals, tail_table(y.shape[0] - basis.shape[1] - 1))
+
+
+def _count(words: npt.NDArray[np.uint64], members: npt.NDArray[np.uint64]) -> tuple[np.int64, np.int64, np.int64]:
+    """Return how many members are het, hom_alt and missing."""
+    het = np.uint64(0)
+    hom = np.uint64(0)
+    missing = np.uint64(0)
+    for w in range(words.size):
+        low = words[w] & members[w]
+        high = (words[w] >> np.uint64(1)) & members[w]
+        het += popcount(low & ~high)
+        hom += popcount(high & ~low)
+        missing += popcount(low & high)
+    return np.int64(het), np.int64(hom), np.int64(missing)
+
+
+_count_jit = jit(_count)
+
+
+def _add_carriers(
+    words: npt.NDArray[np.uint64],
+    members: npt.NDArray[np.uint64],
+    flipped: bool,
+    weights: npt.NDArray[np.float64],
+    once: npt.NDArray[np.float64],
+    twice: npt.NDArray[np.float64],
+) -> None:
+    """Add the rows of `weights` of members with one copy of the counted allele to `once`, with two to `twice`.
+
+    The counted allele is ALT, or the reference when `flipped`.
+    """
+    n_columns = weights.shape[1]
+    one = np.uint64(1)
+    for w in range(words.size):
+        low = words[w] & members[w]
+        high = (words[w] >> one) & members[w]
+        bits = low & ~high
+        while bits:
+            s = 32 * w + np.int64(trailing_zeros(bits) >> one)
+            for j in range(n_columns):
+                once[j] += weights[s, j]
+            bits &= bits - one
+        bits = (members[w] & ~(low | high)) if flipped else (high & ~low)
+        while bits:
+            s = 32 * w + np.int64(trailing_zeros(bits) >> one)
+            for j in range(n_columns):
+                twice[j] += weights[s, j]
+            bits &= bits - one
+
+
+_add_carriers_jit = jit(_add_carriers)
+
+
+def _list_missing(
+    words: npt.NDArray[np.uint64], members: npt.NDArray[np.uint64], absent: npt.NDArray[np.int64]
+) -> None:
+    """Write the store numbers of the members that miss the genotype."""
+    one = np.uint64(1)
+    found = 0
+    for w in range(words.size):
+        bits = words[w] & (words[w] >> one) & members[w]
+        while bits:
+            absent[found] = 32 * w + np.int64(trailing_zeros(bits) >> one)
+            found += 1
+            bits &= bits - one
+
+
+_list_missing_jit = jit(_list_missing)
 
 
 def _fit(
-    dosage: npt.NDArray[np.int8],
-    samples: npt.NDArray[np.int64],
-    basis: npt.NDArray[np.float64],
-    residuals: npt.NDArray[np.float64],
+    words: npt.NDArray[np.uint64],
+    members: npt.NDArray[np.uint64],
+    weights: npt.NDArray[np.float64],
+    n_basis: int,
+    tails: npt.NDArray[np.float64],
     beta: npt.NDArray[np.float64],
     error: npt.NDArray[np.float64],
     t: npt.NDArray[np.float64],
@@ -122,37 +201,26 @@ def _fit(
     frequency: npt.NDArray[np.float64],
     status: npt.NDArray[np.int8],
 ) -> None:
-    """Fill the outputs of `fit`; sample s of the design is column samples[s] of `dosage`."""
-    n_variants = dosage.shape[0]
-    n_samples, n_basis = basis.shape
-    n_traits = residuals.shape[1]
-    both = np.empty((n_samples, n_basis + n_traits))
-    both[:, :n_basis] = basis
-    both[:, n_basis:] = residuals
+    """Fill the outputs of `fit_packed`; row s of `weights` is the basis and the residuals of sample s of the store."""
+    n_variants = words.shape[0]
+    n_traits = weights.shape[1] - n_basis
+    n_samples = np.int64(0)
+    for w in range(members.size):
+        n_samples += np.int64(popcount(members[w]))
     yy_full = np.zeros(n_traits)
-    for s in range(n_samples):
+    for s in range(weights.shape[0]):
         for j in range(n_traits):
-            yy_full[j] += residuals[s, j] * residuals[s, j]
+            yy_full[j] += weights[s, n_basis + j] * weights[s, n_basis + j]
     sums = np.empty(n_basis + n_traits)
+    twice = np.empty(n_basis + n_traits)
     absent = np.empty(n_samples, dtype=np.int64)
     yy = np.empty(n_traits)
     gram = np.empty((n_basis, n_basis))
     lift = np.empty((n_traits, n_basis))  # coefficients of the traits on the basis once samples are left out
     along = np.empty(n_basis)  # coefficients of the variant on the basis
     for v in range(n_variants):
-        row = dosage[v]
-        het = 0
-        hom = 0
-        n_absent = 0
-        for s in range(n_samples):
-            g = row[samples[s]]
-            if g == 1:
-                het += 1
-            elif g == 2:
-                hom += 1
-            elif g < 0:
-                absent[n_absent] = s
-                n_absent += 1
+        row = words[v]
+        het, hom, n_absent = _count_jit(row, members)
         n = n_samples - n_absent
         n_used[v] = n
         frequency[v] = (het + 2 * hom) / (2.0 * n) if n > 0 else np.nan
@@ -167,43 +235,38 @@ def _fit(
                 status[v, j] = code
             continue
         # Count the rarer allele: fewer sums, and no digits lost to a large mean.
-        flipped = het + 2 * hom > n
+        flipped = bool(het + 2 * hom > n)
         if flipped:
             hom = n - het - hom
         sums[:] = 0.0
-        for s in range(n_samples):
-            g = row[samples[s]]
-            if g < 0:
-                continue
-            if flipped:
-                g = 2 - g
-            if g > 0:
-                weight = float(g)
-                for j in range(n_basis + n_traits):
-                    sums[j] += weight * both[s, j]
+        twice[:] = 0.0
+        _add_carriers_jit(row, members, flipped, weights, sums, twice)
+        for j in range(n_basis + n_traits):
+            sums[j] += 2.0 * twice[j]
         gg = het + 4.0 * hom
         mean = (het + 2.0 * hom) / n
         gg_centred = gg - n * mean * mean
         for i in range(n_basis):
             along[i] = sums[i]
-        for j in range(n_traits):
-            yy[j] = yy_full[j]
         if n_absent > 0:
             # Over the samples that are left, basis' basis = I - (their missing part), basis' y = -(missing part).
+            _list_missing_jit(row, members, absent)
             gram[:] = 0.0
             lift[:] = 0.0
+            for j in range(n_traits):
+                yy[j] = yy_full[j]
             for i in range(n_basis):
                 gram[i, i] = 1.0
             for m in range(n_absent):
                 s = absent[m]
                 for i in range(n_basis):
                     for k in range(i + 1):
-                        gram[i, k] -= both[s, i] * both[s, k]
+                        gram[i, k] -= weights[s, i] * weights[s, k]
                 for j in range(n_traits):
-                    value = residuals[s, j]
+                    value = weights[s, n_basis + j]
                     yy[j] -= value * value
                     for i in range(n_basis):
-                        lift[j, i] -= value * basis[s, i]
+                        lift[j, i] -= value * weights[s, i]
             if not cholesky_jit(gram, n_basis, 1e-10):
                 for j in range(n_traits):
                     status[v, j] = COLLINEAR
@@ -222,20 +285,22 @@ def _fit(
             continue
         for j in range(n_traits):
             gy = sums[n_basis + j]
+            total = yy_full[j]
             if n_absent > 0:
+                total = yy[j]
                 for i in range(n_basis):
                     gy -= along[i] * lift[j, i]
-            if not yy[j] > 1e-12 * yy_full[j]:
-                status[v, j] = COLLINEAR
-                continue
+                if not total > 1e-12 * yy_full[j]:
+                    status[v, j] = COLLINEAR
+                    continue
             slope = gy / gg_rest
-            rss = yy[j] - slope * gy
-            if rss < _EXPLICIT_SHARE * yy[j]:
+            rss = total - slope * gy
+            if rss < _EXPLICIT_SHARE * total:
                 rss = _explicit_rss_jit(
-                    row, samples, both, n_basis, j, flipped, slope, along, lift[j], gram, n_absent > 0
+                    row, members, weights, n_basis, j, flipped, slope, along, lift[j], gram, bool(n_absent > 0)
                 )
             beta[v, j] = -slope if flipped else slope
-            if rss <= _EXACT_SHARE * yy[j]:
+            if rss <= _EXACT_SHARE * total:
                 status[v, j] = EXACT_FIT
                 error[v, j] = 0.0
                 t[v, j] = np.inf if beta[v, j] > 0 else -np.inf
@@ -243,14 +308,17 @@ def _fit(
                 continue
             error[v, j] = np.sqrt(rss / df / gg_rest)
             t[v, j] = beta[v, j] / error[v, j]
-            neg_log10_p[v, j] = _neg_log10_p_t_jit(t[v, j], float(df))
+            if n_absent > 0:
+                neg_log10_p[v, j] = _neg_log10_p_t_jit(t[v, j], float(df))
+            else:
+                neg_log10_p[v, j] = _neg_log10_p_t_by_table_jit(t[v, j], float(df), tails)
             status[v, j] = OK
 
 
 def _explicit_rss(
-    row: npt.NDArray[np.int8],
-    samples: npt.NDArray[np.int64],
-    both: npt.NDArray[np.float64],
+    row: npt.NDArray[np.uint64],
+    members: npt.NDArray[np.uint64],
+    weights: npt.NDArray[np.float64],
     n_basis: int,
     trait: int,
     flipped: bool,
@@ -266,14 +334,15 @@ def _explicit_rss(
         coefficients = coefficients + lift
         solve_upper_jit(factor, n_basis, coefficients)
     rss = 0.0
-    for s in range(samples.size):
-        g = row[samples[s]]
-        if g < 0:
+    for s in range(32 * row.size):
+        place = np.uint64(2 * (s & 31))
+        code = (row[s >> 5] >> place) & np.uint64(3)
+        if (members[s >> 5] >> place) & np.uint64(1) == 0 or code == 3:
             continue
-        dose = float(2 - g) if flipped else float(g)
-        rest = both[s, n_basis + trait] - slope * dose
+        dose = float(np.uint64(2) - code) if flipped else float(code)
+        rest = weights[s, n_basis + trait] - slope * dose
         for i in range(n_basis):
-            rest -= coefficients[i] * both[s, i]
+            rest -= coefficients[i] * weights[s, i]
         rss += rest * rest
     return rss
 
@@ -282,10 +351,102 @@ _explicit_rss_jit = jit(_explicit_rss)
 _fit_jit = jit(_fit)
 
 
+@dataclass(frozen=True)
+class PlacedDesign:
+    """A design whose samples have their places in a store: what `fit_packed` reads for each variant.
+
+    `members` uint64[W] has a bit at twice the number of each sample of the design, 32 samples a word; `weights`
+    float64[32 W, K + 1 + T], by sample of the store, zero for samples outside the design.
+    """
+
+    members: npt.NDArray[np.uint64]
+    weights: npt.NDArray[np.float64]
+    n_basis: int
+    tails: npt.NDArray[np.float64]
+
+
+def place(prepared: LinearDesign, samples: npt.NDArray[np.int64], n_store_samples: int) -> PlacedDesign:
+    """Return a design for packed genotypes of `n_store_samples`, of which sample i of the design is `samples[i]`.
+
+    Raises
+    ------
+    ValueError
+        When the numbers are not as many as the design's samples, outside the store, or named twice.
+    """
+    columns = np.ascontiguousarray(samples, dtype=np.int64)
+    if columns.shape != (prepared.n_samples,):
+        raise ValueError(f"the design has {prepared.n_samples} samples, {columns.size} places are given")
+    if columns.size and (columns.min() < 0 or columns.max() >= n_store_samples):
+        raise ValueError(f"sample numbers must lie in 0..{n_store_samples - 1}")
+    if np.unique(columns).size != columns.size:
+        raise ValueError("a sample has two places in the design; each sample counts once")
+    n_words = (n_store_samples + 31) // 32
+    members = np.zeros(n_words, dtype=np.uint64)
+    np.bitwise_or.at(members, columns >> 5, np.uint64(1) << (2 * (columns & 31)).astype(np.uint64))
+    n_basis, n_traits = prepared.basis.shape[1], prepared.residuals.shape[1]
+    weights = np.zeros((32 * n_words, n_basis + n_traits))
+    weights[columns, :n_basis] = prepared.basis
+    weights[columns, n_basis:] = prepared.residuals
+    return PlacedDesign(members, weights, n_basis, prepared.tails)
+
+
+def fit_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> LinearFit:
+    """Return the additive effect of every variant on every trait of a placed design.
+
+    Parameters
+    ----------
+    packed
+        uint8[V, B] as `kernels.genotypes` packs the ALT dosages of all samples of a store.
+    placed
+        From `place`.
+
+    Returns
+    -------
+    LinearFit
+        As `fit` has it.
+
+    Raises
+    ------
+    ValueError
+        When the width of `packed` is not that of the store.
+    """
+    n_words = placed.members.size
+    if packed.dtype != np.uint8 or packed.ndim != 2 or not 8 * (n_words - 1) < packed.shape[1] <= 8 * n_words:
+        raise ValueError(f"packed genotypes must be uint8[V, B], B at most {8 * n_words}, not {packed.dtype}")
+    words = np.full((packed.shape[0], 8 * n_words), 0xFF, dtype=np.uint8)
+    words[:, : packed.shape[1]] = packed
+    n_variants, n_traits = packed.shape[0], placed.weights.shape[1] - placed.n_basis
+    shape = (n_variants, n_traits)
+    found = LinearFit(
+        beta=np.full(shape, np.nan),
+        standard_error=np.full(shape, np.nan),
+        t=np.full(shape, np.nan),
+        neg_log10_p=np.full(shape, np.nan),
+        n=np.zeros(n_variants, dtype=np.int32),
+        frequency=np.full(n_variants, np.nan),
+        status=np.zeros(shape, dtype=np.int8),
+    )
+    _fit_jit(
+        words.view("<u8"),
+        placed.members,
+        placed.weights,
+        placed.n_basis,
+        placed.tails,
+        found.beta,
+        found.standard_error,
+        found.t,
+        found.neg_log10_p,
+        found.n,
+        found.frequency,
+        found.status,
+    )
+    return found
+
+
 def fit(
     dosage: npt.NDArray[np.int8], prepared: LinearDesign, samples: npt.NDArray[np.int64] | None = None
 ) -> LinearFit:
-    """Return the additive effect of every variant on every trait of a design.
+    """Return the additive effect of every variant on every trait of a design, from dosages.
 
     Parameters
     ----------
@@ -311,31 +472,7 @@ def fit(
     1.678571
     """
     calls, columns = checked_dosage(dosage, prepared.n_samples, samples)
-    n_variants, n_traits = calls.shape[0], prepared.residuals.shape[1]
-    shape = (n_variants, n_traits)
-    found = LinearFit(
-        beta=np.full(shape, np.nan),
-        standard_error=np.full(shape, np.nan),
-        t=np.full(shape, np.nan),
-        neg_log10_p=np.full(shape, np.nan),
-        n=np.zeros(n_variants, dtype=np.int32),
-        frequency=np.full(n_variants, np.nan),
-        status=np.zeros(shape, dtype=np.int8),
-    )
-    _fit_jit(
-        calls,
-        columns,
-        np.ascontiguousarray(prepared.basis),
-        np.ascontiguousarray(prepared.residuals),
-        found.beta,
-        found.standard_error,
-        found.t,
-        found.neg_log10_p,
-        found.n,
-        found.frequency,
-        found.status,
-    )
-    return found
+    return fit_packed(genotypes.pack_dosage(calls), place(prepared, columns, calls.shape[1]))
 
 
 def checked_dosage(

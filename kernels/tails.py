@@ -106,6 +106,53 @@ def _neg_log10_p_normal(z: float) -> float:
 _neg_log10_p_normal_jit = jit(_neg_log10_p_normal)
 
 
+# Steps of the table, and its end; between two entries the error of a cubic is below 1e-12 (step^4 / 384).
+_TABLE_STEPS_PER_UNIT = 256
+_TABLE_END = 40
+
+
+def _fill_table(df: float, table: npt.NDArray[np.float64]) -> None:
+    """Fill rows (-log10 p, its slope in t) for t = row / steps per unit."""
+    ln_density_0 = _log_gamma_half_step_jit(0.5 * df) - _HALF_LN_PI - 0.5 * math.log(df)
+    for row in range(table.shape[0]):
+        t = row / _TABLE_STEPS_PER_UNIT
+        value = _neg_log10_p_t_jit(t, df)
+        ln_density = ln_density_0 - 0.5 * (df + 1.0) * math.log1p(t * t / df)
+        table[row, 0] = value
+        table[row, 1] = 2.0 * math.exp(ln_density + value * _LN10) / _LN10
+
+
+_fill_table_jit = jit(_fill_table)
+
+
+def tail_table(df: float) -> npt.NDArray[np.float64]:
+    """Return what `_neg_log10_p_t_by_table` reads for one df: float64[T, 2], -log10 p and its slope at even steps of t.
+
+    A hundred traits by a million variants are a hundred million tails of one df; the table gives each in a few
+    nanoseconds, within 1e-9 of the exact function.
+    """
+    table = np.empty((_TABLE_END * _TABLE_STEPS_PER_UNIT + 1, 2))
+    _fill_table_jit(float(df), table)
+    return table
+
+
+def _neg_log10_p_t_by_table(t: float, df: float, table: npt.NDArray[np.float64]) -> float:
+    """Return -log10 p by cubic Hermite interpolation; from the function itself beyond the table's end."""
+    place = abs(t) * _TABLE_STEPS_PER_UNIT
+    if not place < table.shape[0] - 1:
+        return _neg_log10_p_t_jit(t, df)
+    row = int(place)
+    u = place - row
+    rest = 1.0 - u
+    step = 1.0 / _TABLE_STEPS_PER_UNIT
+    left = table[row, 0] * (1.0 + 2.0 * u) + table[row, 1] * u * step
+    right = table[row + 1, 0] * (3.0 - 2.0 * u) - table[row + 1, 1] * rest * step
+    return float(left * rest * rest + right * u * u)
+
+
+_neg_log10_p_t_by_table_jit = jit(_neg_log10_p_t_by_table)
+
+
 def _fill_t(t: npt.NDArray[np.float64], df: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> None:
     """Fill `out` with -log10 p of each t."""
     for i in range(t.size):

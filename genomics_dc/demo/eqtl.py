@@ -161,7 +161,7 @@ def cis_scan(
         )
         if not near.size:
             continue
-        fit = linear.fit(dosage[first:last], linear.LinearDesign(prepared.basis, prepared.residuals[:, near]))
+        fit = linear.fit(dosage[first:last], prepared.of_traits(near))
         cis = np.abs(block[:, None] - expression.start_bp[near][None, :]) <= CIS_WINDOW_BP
         tested = cis & np.isfinite(fit.neg_log10_p)
         strength = np.where(tested, fit.neg_log10_p, -np.inf)
