@@ -9,12 +9,14 @@ from importlib.util import find_spec
 import typer
 
 from genomics_dc.errors import GenomicsError
+from genomics_dc.files import system_problem
 
 _COMMAND_FILES = (
     "demo",
     "doctor",
     "run",
     "store",
+    "validate",
     "qc",
     "structure",
     "associate",
@@ -54,6 +56,13 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:
         raise SystemExit(141) from None
+    except OSError as error:
+        problem = system_problem(error)
+        if problem is None:
+            raise
+        where = error.filename if isinstance(error.filename, str) else "the command was stopped"
+        print(f"genomics-dc: {where}: {problem}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":
