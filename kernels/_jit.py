@@ -25,3 +25,13 @@ def parallel_jit(function: _Function) -> _Function:
     Only for loops whose turns write to different places: a sum across threads would depend on their number.
     """
     return cast(_Function, numba.njit(nogil=True, cache=True, parallel=True)(function))
+
+
+def borrowing_jit(function: _Function) -> _Function:
+    """Return `function` compiled without reference counts; it must not make an array (views are fine).
+
+    Numba counts references to the arrays that a function is given, one atomic step each way. For a small step of a
+    loop that is most of its time, and threads that share an array wait for each other.
+    """
+    options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False}  # the last is not in numba's type stubs
+    return cast(_Function, numba.njit(**options)(function))
