@@ -54,7 +54,8 @@ def explain_os_errors(path: Path | str) -> Iterator[None]:
         sentence = _WRITE_PROBLEMS.get(number)
         if sentence is None:
             raise
-        raise ResourceError(f"{path} was not written: {sentence}; nothing was left behind") from error
+        end = "nothing was published" if number in _SYSTEM_PROBLEMS else "nothing was left behind"
+        raise ResourceError(f"{path} was not written: {sentence}; {end}") from error
 
 
 def disk_is_full(path: Path | str) -> bool:
@@ -65,7 +66,22 @@ def disk_is_full(path: Path | str) -> bool:
         return False
 
 
+def system_problem(error: OSError) -> str | None:
+    """Return in words what the system refused, or None when it is no trouble of disk, network or limits, but a bug."""
+    return _SYSTEM_PROBLEMS.get(error.errno or 0)
+
+
+_SYSTEM_PROBLEMS = {
+    errno.EIO: "the disk reported an input/output error; look at the system's log before you trust that disk again",
+    errno.EMFILE: "this program may open no more files; raise its limit (ulimit -n) and try again",
+    errno.ENFILE: "this machine can open no more files; end other programs and try again",
+    errno.ENOMEM: "the machine is out of memory; free some and try again",
+    errno.ESTALE: "the network file system lost the file; try again",
+    errno.ETIMEDOUT: "the network file system does not answer; try again",
+}
+
 _WRITE_PROBLEMS = {
+    **_SYSTEM_PROBLEMS,
     errno.ENOSPC: "the disk is full; free some space or choose another output folder",
     errno.EDQUOT: "your disk quota is used up; free some space or choose another output folder",
     errno.EFBIG: "the file would be larger than this system allows; choose another file system",

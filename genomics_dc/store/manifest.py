@@ -102,7 +102,9 @@ def read(root: Path, *, shown: Path | None = None) -> dict[str, Entry]:
         entries = {key: Entry(int(size), str(sha256)) for key, (size, sha256) in listed.items()}
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{name / schema.MANIFEST_NAME} is damaged: {error}; {_MEND}") from error
-    if root_hash(entries) != seal.store_hash or len(entries) != seal.n_files:
+    metadata = entries.get(schema.METADATA_NAME)
+    agrees = metadata is not None and metadata.sha256 == seal.metadata_sha256
+    if not agrees or root_hash(entries) != seal.store_hash or len(entries) != seal.n_files:
         raise StoreError(f"{name / schema.MANIFEST_NAME} is damaged: its entries do not give the store hash; {_MEND}")
     return entries
 
