@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import borrowing_jit
+from genomics_dc.kernels.genotypes import pack_codes
 from genomics_dc.kernels.vcf import call_numbers, genotypes
 from genomics_dc.kernels.vcf.numbers import FLOAT_MISSING_BITS, INT_MISSING
 
@@ -224,7 +225,7 @@ def read_rows(
                 _fault(what, v, sample, place, f, status, n_faults, fault_sample, fault_offset, fault_field)
                 n_faults[v] += n_wrong - 1
         if gt >= 0:
-            genotypes.pack_row(code_words, packed[v], counts[v], n_samples)
+            pack_codes(code_words, packed[v], counts[v], n_samples)
 
 
 @borrowing_jit

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -9,6 +9,7 @@ from genomics_dc.kernels import genotypes
 dosages = hnp.arrays(np.int8, st.tuples(st.integers(0, 8), st.integers(0, 19)), elements=st.sampled_from([-1, 0, 1, 2]))
 
 
+@settings(deadline=None)  # the first turn compiles
 @given(dosages)
 def test_packing_and_unpacking_gives_the_dosages_back(dosage):
     packed = genotypes.pack_dosage(dosage)
@@ -16,6 +17,7 @@ def test_packing_and_unpacking_gives_the_dosages_back(dosage):
     np.testing.assert_array_equal(genotypes.unpack_dosage(packed, dosage.shape[1]), dosage)
 
 
+@settings(deadline=None)  # the first turn compiles
 @given(dosages, st.data())
 def test_chosen_samples_come_in_the_order_asked(dosage, data):
     n_samples = dosage.shape[1]
@@ -25,6 +27,7 @@ def test_chosen_samples_come_in_the_order_asked(dosage, data):
     np.testing.assert_array_equal(got, dosage[:, samples])
 
 
+@settings(deadline=None)  # the first turn compiles
 @given(dosages)
 def test_the_jitted_functions_equal_the_plain_ones(dosage):
     plain = np.empty((dosage.shape[0], genotypes.packed_width(dosage.shape[1])), dtype=np.uint8)
@@ -83,3 +86,29 @@ def test_a_call_of_three_alleles_has_no_dosage():
 def test_wrong_arrays_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@st.composite
+def whole_genotypes(draw):
+    shape = draw(st.tuples(st.integers(0, 4), st.integers(0, 70), st.integers(1, 3)))
+    dtype = draw(st.sampled_from([np.int8, np.int16, np.int32]))
+    return draw(hnp.arrays(dtype, shape, elements=st.sampled_from([-2, -1, 0, 0, 1, 2, 127])))
+
+
+@settings(deadline=None)  # the first turn compiles
+@given(whole_genotypes())
+def test_packing_whole_genotypes_is_packing_their_dosages(genotype):
+    dosage = genotypes.genotype_dosage(genotype)
+    packed, counts = genotypes.packed_genotypes(genotype)
+    np.testing.assert_array_equal(packed, genotypes.pack_dosage(dosage))
+    expected = np.stack([(dosage == code).sum(axis=1) for code in (0, 1, 2, -1)], axis=1)
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_packing_counts_many_samples_beyond_what_a_byte_holds():
+    genotype = np.tile(np.array([[0, 1], [1, 1], [-1, -1], [1, 0]], dtype=np.int8), (1, 3000, 1))
+    packed, counts = genotypes.packed_genotypes(genotype)
+    assert counts.tolist() == [[0, 6000, 3000, 3000]]
+    np.testing.assert_array_equal(packed, genotypes.pack_dosage(genotypes.genotype_dosage(genotype)))
+    with pytest.raises(ValueError, match="three dimensions"):
+        genotypes.packed_genotypes(genotype[0])
