@@ -88,6 +88,8 @@ OPERATIONS: dict[str, tuple[Callable[[Path], list[object]] | None, Callable[[Pat
     "replace": (_build, _replace),
 }
 """For each operation: what makes the store before it, and the command itself."""
+QUICK_OPERATIONS = ("replace",)
+"""What the short tests try; the slow ones try all."""
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from tests.store.faults.conftest import OPERATIONS, names_in
-from tests.store.faults.test_io_errors import COMMANDS, answer
+from tests.store.faults.conftest import OPERATIONS, QUICK_OPERATIONS, names_in
+from tests.store.faults.test_io_errors import COMMANDS, QUICK_COMMANDS, answer
 
-SHORT = (12, 40)
+SHORT = (14,)
 LONG = (*range(6, 40), *range(40, 120, 8))
 
 
@@ -47,7 +47,7 @@ def read_with_few(command, machine, cohort_store, tmp_path, limits):
             assert list(out.iterdir()) == [], where
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", QUICK_OPERATIONS)
 def test_few_descriptors_to_change(name, operations, machine, tmp_path):
     change_with_few(operations(name), machine, tmp_path, SHORT)
 
@@ -58,7 +58,7 @@ def test_any_number_of_descriptors_to_change(name, operations, machine, tmp_path
     change_with_few(operations(name), machine, tmp_path, LONG)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", QUICK_COMMANDS)
 def test_few_descriptors_to_read(command, machine, cohort_store, tmp_path):
     read_with_few(command, machine, cohort_store, tmp_path, SHORT)
 

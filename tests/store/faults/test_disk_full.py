@@ -8,11 +8,11 @@ import subprocess
 
 import pytest
 
-from tests.store.faults.conftest import OPERATIONS, names_in
+from tests.store.faults.conftest import OPERATIONS, QUICK_OPERATIONS, names_in
 from tests.store.faults.machine import CHANGING, COUNT, FAIL, FILLING, SYNC, WRITE
 from tests.store.faults.machine import SHORT as COMES_SHORT
 
-SHORT = 3
+SHORT = 1
 LONG = 60
 
 
@@ -51,7 +51,7 @@ def moments_of(operation, machine, tmp_path, classes, n_moments, seed):
     return sorted(random.Random(seed).sample(range(1, calls + 1), min(n_moments, calls)))
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", QUICK_OPERATIONS)
 def test_full_at_a_write(name, operations, machine, tmp_path):
     operation = operations(name)
     moments = moments_of(operation, machine, tmp_path, FILLING, SHORT, 1)
@@ -76,7 +76,7 @@ def test_the_disk_reports_an_error_once(name, classes, operations, machine, tmp_
     fail_at(operation, machine, tmp_path, moments, classes=classes, number=errno.EIO)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", QUICK_OPERATIONS)
 def test_the_disk_reports_an_error_at_a_sync(name, operations, machine, tmp_path):
     operation = operations(name)
     moments = moments_of(operation, machine, tmp_path, SYNC, 1, 4)
@@ -84,7 +84,7 @@ def test_the_disk_reports_an_error_at_a_sync(name, operations, machine, tmp_path
     assert statuses == [1]  # a store that is not known to be on the disk is not published
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", QUICK_OPERATIONS)
 def test_every_write_comes_short(name, operations, machine, tmp_path):
     operation = operations(name)
     folder = operation.fresh(tmp_path)
@@ -139,7 +139,7 @@ def on_small_disks(operation, machine, small_disk, sizes_kib):
     return outcomes
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", QUICK_OPERATIONS)
 def test_small_disks(name, operations, machine, small_disk):
     assert on_small_disks(operations(name), machine, small_disk, [8, 4_000]) == ["before", "after"]
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 
 import pytest
 
-from tests.store.faults.conftest import OPERATIONS, STORE, names_in
+from tests.store.faults.conftest import OPERATIONS, QUICK_OPERATIONS, STORE, names_in
 from tests.store.faults.machine import CHANGING, KILL
 
-SHORT = 4
+SHORT = 3
 LONG = 50
 
 
@@ -60,7 +60,7 @@ def kill_at_times(operation, machine, tmp_path, n_kills, seed):
     return states
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", QUICK_OPERATIONS)
 def test_killed_at_a_change(name, operations, machine, tmp_path):
     kill_at_calls(operations(name), machine, tmp_path, SHORT, seed=1)
 

@@ -14,7 +14,7 @@ from genomics_dc.store import StoreView, verify_store
 from tests.store.faults.conftest import STORE, names_in
 from tests.store.faults.content import content
 
-SHORT = 60
+SHORT = 30
 LONG = 1_000
 YEAR_S = 365.0 * 86_400
 
@@ -22,7 +22,7 @@ YEAR_S = 365.0 * 86_400
 def test_two_builders_at_once(operations, machine, tmp_path):
     operation = operations("replace")
     told = []
-    for _ in range(3):
+    for _ in range(2):
         folder = operation.fresh(tmp_path)
         started = [machine.start(*operation.words(folder)) for _ in range(3)]
         done = [machine.wait(each) for each in started]
@@ -138,7 +138,7 @@ def test_a_view_that_was_open_never_gives_the_new_store(operations, machine, tmp
     assert content(folder / STORE) == operation.content_after
 
 
-@pytest.mark.parametrize("years", [-30, -1, 1, 30])
+@pytest.mark.parametrize("years", [-30, 1])
 def test_the_clock_is_moved_between_two_writers(operations, machine, tmp_path, years):
     """A store written by a clock that was wrong is replaced by one whose clock is right, and the other way round."""
     operation = operations("replace")
@@ -155,13 +155,13 @@ def test_the_clock_is_moved_between_two_writers(operations, machine, tmp_path, y
     assert verify_store(folder / STORE, deep=True).ok
 
 
-@pytest.mark.parametrize("years", [-1, 1])
+@pytest.mark.parametrize("years", [1, pytest.param(-1, marks=pytest.mark.slow)])
 def test_a_moved_clock_does_not_let_a_second_writer_in(operations, machine, tmp_path, years):
     """While one writer works, another's clock says that the first one's lease has run out, or has not begun."""
     operation = operations("replace")
     folder = operation.fresh(tmp_path)
     refused = 0
-    for _ in range(3):
+    for _ in range(2):
         first = machine.start(*operation.words(folder))
         lock = folder / f".{STORE}.lock"
         give_up = time.monotonic() + 20

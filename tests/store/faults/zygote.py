@@ -18,7 +18,9 @@ def import_everything():
     import genomics_dc.cli.main
     import genomics_dc.store
 
-    for module in pkgutil.walk_packages(genomics_dc.store.__path__, "genomics_dc.store."):
+    for name in genomics_dc.store.__all__:
+        getattr(genomics_dc.store, name)
+    for module in pkgutil.iter_modules(genomics_dc.store.exports.__path__, "genomics_dc.store.exports."):
         importlib.import_module(module.name)
     for name in ("zarr", "zarr.codecs", "pysam", "pysam.bcftools", "numba", "genomics_dc.analyses.view"):
         importlib.import_module(name)
