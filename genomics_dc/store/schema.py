@@ -45,6 +45,7 @@ VARIANT_POSITION: Final = "variant_position"
 VARIANT_LENGTH: Final = "variant_length"
 VARIANT_ALLELE: Final = "variant_allele"
 VARIANT_ID: Final = "variant_id"
+VARIANT_ID_MASK: Final = "variant_id_mask"
 VARIANT_QUALITY: Final = "variant_quality"
 VARIANT_FILTER: Final = "variant_filter"
 CALL_GENOTYPE: Final = "call_genotype"
@@ -73,6 +74,10 @@ REGION_INDEX_COLUMNS: Final = ("chunk", "contig", "first", "last", "greatest_end
 
 HTSLIB_INT_MISSING: Final = -(2**31)
 HTSLIB_INT_FILL: Final = -(2**31) + 1
+
+STRING_DTYPE: Final = "string"
+"""How an array of strings is named where a NumPy type stands otherwise."""
+GENOTYPE_KEY: Final = "GT"
 
 INT_MISSING: Final = -1
 INT_FILL: Final = -2
