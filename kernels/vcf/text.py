@@ -78,7 +78,7 @@ def find(
 
 
 @borrowing_jit
-def _hash(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
+def _hash(data: npt.NDArray[np.uint8], start: int, end: int) -> np.int64:
     value = _OFFSET
     for i in range(start, end):
         value = (value ^ np.uint64(data[i])) * _PRIME

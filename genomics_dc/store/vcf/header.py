@@ -22,7 +22,7 @@ _VERSION = re.compile(r"##fileformat=VCFv(\S+)")
 
 @dataclass(frozen=True)
 class Field:
-    """A field of INFO or FORMAT. `number` and `type` as the header has them: "1", "A", "R", "G", "."; "Integer" …"""
+    """A field of INFO or FORMAT, with Number ("1", "A", "R", "G", ".") and Type ("Integer") as the header has them."""
 
     name: str
     number: str
