@@ -8,7 +8,7 @@ from tests.store.faults.conftest import OPERATIONS, QUICK_OPERATIONS, names_in
 from tests.store.faults.test_io_errors import COMMANDS, QUICK_COMMANDS, answer
 
 SHORT = (14,)
-LONG = (*range(6, 40), *range(40, 120, 8))
+LONG = (*range(6, 40, 3), *range(40, 120, 16))
 
 
 def change_with_few(operation, machine, tmp_path, limits):

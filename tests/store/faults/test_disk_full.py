@@ -13,7 +13,7 @@ from tests.store.faults.machine import CHANGING, COUNT, FAIL, FILLING, SYNC, WRI
 from tests.store.faults.machine import SHORT as COMES_SHORT
 
 SHORT = 1
-LONG = 60
+LONG = 24
 
 
 def fail_at(operation, machine, tmp_path, moments, **order):

@@ -12,7 +12,7 @@ from tests.store.faults.machine import COUNT, END, FAIL, OPEN, READ
 from tests.store.faults.machine import SHORT as COMES_SHORT
 
 SHORT = 2
-LONG = 60
+LONG = 24
 EVERYTHING = r"%CHROM\t%POS\t%ID\t%REF\t%ALT\t%QUAL\t%FILTER\t%INFO/DP\t%INFO/AF[\t%SAMPLE:%GT:%DP]\n"
 
 COMMANDS = {
