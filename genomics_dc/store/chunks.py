@@ -1,0 +1,321 @@
+"""One array's description, and its chunks between memory and disk.
+
+An array is cut twice. An inner chunk is what is compressed, checked and read at once; an outer chunk is one file that
+holds one or more inner chunks. Where a file holds one, the array is a plain Zarr array; where it holds more, the file
+is a Zarr shard with a CRC32C over the whole, which makes zarr-python take the file for its chunk: vcztools reads stores
+only that way.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from itertools import product
+from typing import Any, Final
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+from numcodecs import blosc, zstd
+
+from genomics_dc.errors import StoreError
+from genomics_dc.kernels.vcf import vlen
+from genomics_dc.store import schema
+
+STRING: Final = schema.STRING_DTYPE
+
+ABSENT: Final = 2**64 - 1
+"""Offset and length of an inner chunk that a shard does not hold, by the specification of sharding."""
+
+blosc.use_threads = False  # its threads write blocks in the order in which they end: other bytes each time
+
+_CRC_BYTES: Final = 4
+_INDEX_ENTRY_BYTES: Final = 16
+
+
+@dataclass(frozen=True)
+class ArrayMeta:
+    """An array of a store: path in it, shape, element type (a NumPy type, or "string"), dimensions, chunks.
+
+    `inner` and `outer` are the shapes of the two chunks; each of `outer` is a multiple of `inner`. `fill` is what is
+    read where nothing is written; None takes the schema's.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Any
+    dimensions: tuple[str, ...]
+    inner: tuple[int, ...]
+    outer: tuple[int, ...]
+    fill: Any = field(default=None, compare=False)
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.is_string:
+            object.__setattr__(self, "dtype", np.dtype(self.dtype))
+        if self.fill is None:
+            object.__setattr__(self, "fill", "" if self.is_string else schema.fill_value(self.name, self.numpy_dtype))
+        for inner, outer in zip(self.inner, self.outer, strict=True):
+            if inner < 1 or outer % inner:
+                raise ValueError(f"{self.name}: a file of {self.outer} cannot hold whole chunks of {self.inner}")
+
+    @property
+    def is_string(self) -> bool:
+        """Whether the elements are text of any length."""
+        return bool(self.dtype == STRING)
+
+    @cached_property
+    def numpy_dtype(self) -> np.dtype[Any]:
+        """The element type in memory; text is `StringDType`."""
+        return np.dtypes.StringDType() if self.is_string else np.dtype(self.dtype).newbyteorder("<")
+
+    @property
+    def sharded(self) -> bool:
+        """Whether a file holds more than one inner chunk."""
+        return self.inner != self.outer
+
+    @cached_property
+    def grid(self) -> tuple[int, ...]:
+        """How many inner chunks there are along each dimension."""
+        return tuple(math.ceil(size / chunk) for size, chunk in zip(self.shape, self.inner, strict=True))
+
+    @cached_property
+    def per_outer(self) -> tuple[int, ...]:
+        """How many inner chunks a file holds along each dimension."""
+        return tuple(outer // inner for outer, inner in zip(self.outer, self.inner, strict=True))
+
+    @property
+    def n_chunks(self) -> int:
+        """Inner chunks in all."""
+        return math.prod(self.grid)
+
+    def number(self, coords: tuple[int, ...]) -> int:
+        """Return the number of an inner chunk, counted with the last dimension fastest."""
+        number = 0
+        for place, size in zip(coords, self.grid, strict=True):
+            number = number * size + place
+        return number
+
+    def file_of(self, coords: tuple[int, ...]) -> tuple[str, int]:
+        """Return the key of the file that holds an inner chunk, and the chunk's place in the file's index."""
+        outer = tuple(c // n for c, n in zip(coords, self.per_outer, strict=True))
+        slot = 0
+        for place, size in zip(coords, self.per_outer, strict=True):
+            slot = slot * size + place % size
+        return self.key(outer), slot
+
+    def key(self, outer: tuple[int, ...]) -> str:
+        """Return the key of a file by its place in the grid of outer chunks."""
+        return "/".join([self.name, "c", *map(str, outer)])
+
+    def chunks_of_file(self, outer: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """Return the inner chunks that a file holds, in the order of its index; those past the array's end left out."""
+        spans = [
+            range(o * n, min((o + 1) * n, size)) for o, n, size in zip(outer, self.per_outer, self.grid, strict=True)
+        ]
+        return list(product(*spans))
+
+    def files(self) -> list[tuple[int, ...]]:
+        """Return every file's place in the grid of outer chunks."""
+        return list(product(*(range(math.ceil(g / n)) for g, n in zip(self.grid, self.per_outer, strict=True))))
+
+    def extent(self, coords: tuple[int, ...]) -> tuple[slice, ...]:
+        """Return the part of the array that an inner chunk holds."""
+        return tuple(
+            slice(c * n, min((c + 1) * n, size)) for c, n, size in zip(coords, self.inner, self.shape, strict=True)
+        )
+
+    def with_variants(self, n_variants: int) -> ArrayMeta:
+        """Return the same array with another number of variants, its first dimension."""
+        return replace(self, shape=(n_variants, *self.shape[1:]))
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what `zarr.json` of the array says."""
+        inner = [*self._element_codecs(), {"name": "crc32c"}]
+        codecs = inner
+        if self.sharded:
+            index = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
+            sharding = {"chunk_shape": list(self.inner), "codecs": inner, "index_codecs": index, "index_location": "end"}
+            codecs = [{"name": "sharding_indexed", "configuration": sharding}, {"name": "crc32c"}]
+        return {
+            "shape": list(self.shape),
+            "data_type": STRING if self.is_string else self.numpy_dtype.name,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.outer)}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": _fill_as_json(self.fill),
+            "codecs": codecs,
+            "attributes": {schema.ATTRIBUTE_DESCRIPTION: self.description} if self.description else {},
+            "dimension_names": list(self.dimensions),
+            "zarr_format": 3,
+            "node_type": "array",
+            "storage_transformers": [],
+        }
+
+    def _element_codecs(self) -> list[dict[str, Any]]:
+        if self.is_string:
+            zstd = {"level": schema.ZSTD_LEVEL, "checksum": False}
+            return [{"name": "vlen-utf8", "configuration": {}}, {"name": "zstd", "configuration": zstd}]
+        endian: dict[str, Any] = {"name": "bytes"}
+        if self.numpy_dtype.itemsize > 1:
+            endian["configuration"] = {"endian": "little"}
+        settings = {
+            "typesize": self.numpy_dtype.itemsize,
+            "cname": schema.BLOSC_COMPRESSOR,
+            "clevel": schema.BLOSC_LEVEL,
+            "shuffle": "bitshuffle",
+            "blocksize": 0,
+        }
+        return [endian, {"name": "blosc", "configuration": settings}]
+
+    @classmethod
+    def from_metadata(cls, name: str, metadata: Mapping[str, Any]) -> ArrayMeta:
+        """Return what a `zarr.json` describes; raise StoreError when it is not one that `metadata` writes."""
+        try:
+            outer = tuple(int(size) for size in metadata["chunk_grid"]["configuration"]["chunk_shape"])
+            first = metadata["codecs"][0]
+            sharded = first["name"] == "sharding_indexed"
+            inner = tuple(int(n) for n in first["configuration"]["chunk_shape"]) if sharded else outer
+            meta = cls(
+                name=name,
+                shape=tuple(int(size) for size in metadata["shape"]),
+                dtype=str(metadata["data_type"]),
+                dimensions=tuple(str(one) for one in metadata["dimension_names"] or ()),
+                inner=inner,
+                outer=outer,
+                description=str(metadata.get("attributes", {}).get(schema.ATTRIBUTE_DESCRIPTION, "")),
+            )
+            agrees = _without_levels(meta.metadata()["codecs"]) == _without_levels(metadata["codecs"])
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise StoreError(f"array {name} is not described as stores of this software are: {error!r}") from error
+        if not agrees:
+            raise StoreError(f"array {name} is encoded in a way that this software does not write; build the store again")
+        return meta
+
+
+def _without_levels(codecs: Any) -> Any:
+    """Return codecs without how hard they try, which no reader needs to know."""
+    if isinstance(codecs, dict):
+        return {key: _without_levels(value) for key, value in codecs.items() if key not in ("clevel", "level")}
+    return [_without_levels(one) for one in codecs] if isinstance(codecs, list) else codecs
+
+
+def _fill_as_json(fill: Any) -> Any:
+    if isinstance(fill, np.generic):
+        fill = fill.item()
+    return "NaN" if isinstance(fill, float) and fill != fill else fill
+
+
+def crc32c(data: bytes | memoryview, before: int = 0) -> int:
+    """Return the CRC32C of `data`, going on from that of what came before."""
+    return int(google_crc32c.extend(before, bytes(data)))
+
+
+def _sealed(compressed: bytes) -> bytes:
+    return compressed + struct.pack("<I", crc32c(compressed))
+
+
+def encode(meta: ArrayMeta, array: npt.NDArray[Any]) -> bytes:
+    """Return one inner chunk as it stands on disk; an array smaller than the chunk is padded with the fill value."""
+    if meta.is_string:
+        return _text(meta, array)
+    values = np.asarray(array)
+    dtype = meta.numpy_dtype
+    if values.dtype != dtype:
+        if not np.can_cast(values.dtype, dtype, casting="safe"):
+            raise ValueError(f"{meta.name} holds {dtype}, which does not hold every {values.dtype}")
+        values = values.astype(dtype)
+    first = values.reshape(-1)[:1]
+    if values.shape == meta.inner:
+        bits = np.ascontiguousarray(values).view(f"<u{dtype.itemsize}") if dtype.kind == "f" else values
+        if first.size and (bits == bits.reshape(-1)[0]).all():
+            return _encode_constant(meta.inner, dtype.str, first.tobytes())
+    else:
+        padded = np.full(meta.inner, meta.fill, dtype=dtype)
+        padded[tuple(slice(0, size) for size in values.shape)] = values
+        values = padded
+    return _compress(np.ascontiguousarray(values))
+
+
+def _compress(values: npt.NDArray[Any]) -> bytes:
+    raw = memoryview(values.reshape(-1).view(np.uint8))
+    name = schema.BLOSC_COMPRESSOR.encode()
+    return _sealed(blosc.compress(raw, name, schema.BLOSC_LEVEL, blosc.BITSHUFFLE, 0, values.itemsize))
+
+
+@lru_cache(maxsize=256)
+def _encode_constant(shape: tuple[int, ...], dtype: str, value: bytes) -> bytes:
+    return _compress(np.full(shape, np.frombuffer(value, dtype=dtype)[0]))
+
+
+def encode_strings(
+    meta: ArrayMeta, data: npt.NDArray[np.uint8], start: npt.NDArray[np.int64], end: npt.NDArray[np.int64]
+) -> bytes:
+    """Return one inner chunk of text from places in a buffer of UTF-8; padded with empty text.
+
+    `start` and `end` are int64 of the shape of the chunk or smaller, in bytes of `data`.
+    """
+    if start.shape != meta.inner:
+        begin, stop = np.zeros(meta.inner, dtype=np.int64), np.zeros(meta.inner, dtype=np.int64)
+        place = tuple(slice(0, size) for size in start.shape)
+        begin[place], stop[place] = start, end
+        start, end = begin, stop
+    joined = vlen.join(data, start.reshape(-1), end.reshape(-1))
+    return _sealed(zstd.compress(memoryview(joined), schema.ZSTD_LEVEL))
+
+
+def _text(meta: ArrayMeta, array: npt.NDArray[Any]) -> bytes:
+    words = [str(word).encode() for word in np.asarray(array, dtype=object).reshape(-1)]
+    ends = np.cumsum([len(word) for word in words], dtype=np.int64)
+    starts = ends - np.array([len(word) for word in words], dtype=np.int64)
+    shape = np.shape(array)
+    data = np.frombuffer(b"".join(words) or b"\0", dtype=np.uint8)
+    return encode_strings(meta, data, starts.reshape(shape), ends.reshape(shape))
+
+
+def unseal(meta: ArrayMeta, encoded: bytes) -> memoryview:
+    """Return the compressed part of an inner chunk; raise ValueError when its CRC32C does not fit."""
+    view = memoryview(encoded)
+    if len(view) < _CRC_BYTES or struct.unpack("<I", view[-_CRC_BYTES:])[0] != crc32c(view[:-_CRC_BYTES]):
+        raise ValueError(f"a chunk of {meta.name} does not fit its CRC32C")
+    return view[:-_CRC_BYTES]
+
+
+def decode(meta: ArrayMeta, encoded: bytes) -> npt.NDArray[Any]:
+    """Return one inner chunk, whole, padding included; raise ValueError when it is damaged."""
+    compressed = unseal(meta, encoded)
+    if meta.is_string:
+        data, start, end = decode_strings(meta, encoded)
+        whole = data.tobytes()
+        spans = zip(start.reshape(-1).tolist(), end.reshape(-1).tolist(), strict=True)
+        words = np.empty(start.size, dtype=object)
+        words[:] = [whole[first:last].decode() for first, last in spans]
+        return words.reshape(meta.inner)
+    out = np.empty(meta.inner, dtype=meta.numpy_dtype)
+    try:
+        blosc.decompress(compressed, out)
+    except RuntimeError as error:
+        raise ValueError(f"a chunk of {meta.name} cannot be decompressed: {error}") from error
+    return out
+
+
+def decode_strings(
+    meta: ArrayMeta, encoded: bytes
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return a chunk of text as a buffer uint8[N] and the places in it, int64 of the shape of the inner chunk."""
+    try:
+        data = np.frombuffer(zstd.decompress(unseal(meta, encoded)), dtype=np.uint8)
+    except RuntimeError as error:
+        raise ValueError(f"a chunk of {meta.name} cannot be decompressed: {error}") from error
+    start, end = vlen.split(data, math.prod(meta.inner))
+    return data, start.reshape(meta.inner), end.reshape(meta.inner)
+
+
+def shard_index(meta: ArrayMeta, outer: tuple[int, ...], places: Mapping[tuple[int, ...], tuple[int, int]]) -> bytes:
+    """Return the index of a shard: offset and length of each inner chunk, little end first, then its CRC32C."""
+    index = np.full((math.prod(meta.per_outer), 2), ABSENT, dtype="<u8")
+    for coords in meta.chunks_of_file(outer):
+        index[meta.file_of(coords)[1]] = places[coords]
+    return _sealed(index.tobytes())
