@@ -33,7 +33,6 @@ ABSENT: Final = 2**64 - 1
 blosc.use_threads = False  # its threads write blocks in the order in which they end: other bytes each time
 
 _CRC_BYTES: Final = 4
-_INDEX_ENTRY_BYTES: Final = 16
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,12 @@ class ArrayMeta:
         codecs = inner
         if self.sharded:
             index = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
-            sharding = {"chunk_shape": list(self.inner), "codecs": inner, "index_codecs": index, "index_location": "end"}
+            sharding = {
+                "chunk_shape": list(self.inner),
+                "codecs": inner,
+                "index_codecs": index,
+                "index_location": "end",
+            }
             codecs = [{"name": "sharding_indexed", "configuration": sharding}, {"name": "crc32c"}]
         return {
             "shape": list(self.shape),
@@ -191,7 +195,9 @@ class ArrayMeta:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise StoreError(f"array {name} is not described as stores of this software are: {error!r}") from error
         if not agrees:
-            raise StoreError(f"array {name} is encoded in a way that this software does not write; build the store again")
+            raise StoreError(
+                f"array {name} is encoded in a way that this software does not write; build the store again"
+            )
         return meta
 
 
@@ -208,9 +214,9 @@ def _fill_as_json(fill: Any) -> Any:
     return "NaN" if isinstance(fill, float) and fill != fill else fill
 
 
-def crc32c(data: bytes | memoryview, before: int = 0) -> int:
+def crc32c(data: bytes, before: int = 0) -> int:
     """Return the CRC32C of `data`, going on from that of what came before."""
-    return int(google_crc32c.extend(before, bytes(data)))
+    return int(google_crc32c.extend(before, data))
 
 
 def _sealed(compressed: bytes) -> bytes:
@@ -275,17 +281,19 @@ def _text(meta: ArrayMeta, array: npt.NDArray[Any]) -> bytes:
     return encode_strings(meta, data, starts.reshape(shape), ends.reshape(shape))
 
 
-def unseal(meta: ArrayMeta, encoded: bytes) -> memoryview:
+def _unsealed(meta: ArrayMeta, encoded: bytes) -> bytes:
     """Return the compressed part of an inner chunk; raise ValueError when its CRC32C does not fit."""
-    view = memoryview(encoded)
-    if len(view) < _CRC_BYTES or struct.unpack("<I", view[-_CRC_BYTES:])[0] != crc32c(view[:-_CRC_BYTES]):
+    compressed, seal = encoded[:-_CRC_BYTES], encoded[-_CRC_BYTES:]
+    if len(seal) < _CRC_BYTES or struct.unpack("<I", seal)[0] != crc32c(compressed):
         raise ValueError(f"a chunk of {meta.name} does not fit its CRC32C")
-    return view[:-_CRC_BYTES]
+    return compressed
 
 
 def decode(meta: ArrayMeta, encoded: bytes) -> npt.NDArray[Any]:
-    """Return one inner chunk, whole, padding included; raise ValueError when it is damaged."""
-    compressed = unseal(meta, encoded)
+    """Return one inner chunk, whole, padding included; raise ValueError when it is damaged.
+
+    Text comes as Python strings in an object array.
+    """
     if meta.is_string:
         data, start, end = decode_strings(meta, encoded)
         whole = data.tobytes()
@@ -293,10 +301,11 @@ def decode(meta: ArrayMeta, encoded: bytes) -> npt.NDArray[Any]:
         words = np.empty(start.size, dtype=object)
         words[:] = [whole[first:last].decode() for first, last in spans]
         return words.reshape(meta.inner)
+    compressed = _unsealed(meta, encoded)
     out = np.empty(meta.inner, dtype=meta.numpy_dtype)
     try:
         blosc.decompress(compressed, out)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise ValueError(f"a chunk of {meta.name} cannot be decompressed: {error}") from error
     return out
 
@@ -306,16 +315,21 @@ def decode_strings(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return a chunk of text as a buffer uint8[N] and the places in it, int64 of the shape of the inner chunk."""
     try:
-        data = np.frombuffer(zstd.decompress(unseal(meta, encoded)), dtype=np.uint8)
+        data = np.frombuffer(zstd.decompress(_unsealed(meta, encoded)), dtype=np.uint8)
     except RuntimeError as error:
         raise ValueError(f"a chunk of {meta.name} cannot be decompressed: {error}") from error
     start, end = vlen.split(data, math.prod(meta.inner))
     return data, start.reshape(meta.inner), end.reshape(meta.inner)
 
 
-def shard_index(meta: ArrayMeta, outer: tuple[int, ...], places: Mapping[tuple[int, ...], tuple[int, int]]) -> bytes:
-    """Return the index of a shard: offset and length of each inner chunk, little end first, then its CRC32C."""
+def shard_tail(meta: ArrayMeta, places: Mapping[int, tuple[int, int]], crc: int) -> bytes:
+    """Return what ends a shard: its index with a CRC32C, and the CRC32C over the whole file.
+
+    `places` has (offset, length) by the chunk's place in the index; the others are said to be absent. `crc` is that of
+    the chunks.
+    """
     index = np.full((math.prod(meta.per_outer), 2), ABSENT, dtype="<u8")
-    for coords in meta.chunks_of_file(outer):
-        index[meta.file_of(coords)[1]] = places[coords]
-    return _sealed(index.tobytes())
+    for slot, place in places.items():
+        index[slot] = place
+    sealed = _sealed(index.tobytes())
+    return sealed + struct.pack("<I", crc32c(sealed, crc))

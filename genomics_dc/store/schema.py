@@ -27,6 +27,7 @@ OWN_HEADER: Final = "vcf_header"
 OWN_EVERY_RECORD_HAS_GENOTYPE: Final = "every_record_has_genotype"
 
 MANIFEST_NAME: Final = "manifest.json"
+CHUNK_TABLE_NAME: Final = "manifest.bin"
 METADATA_NAME: Final = "zarr.json"
 CHUNK_TABLE_NAME: Final = "manifest.bin"
 
@@ -62,6 +63,10 @@ FIELD_PACKED: Final = "packed"
 
 VARIANT_PREFIX: Final = "variant_"
 CALL_PREFIX: Final = "call_"
+
+BLOSC_COMPRESSOR: Final = "zstd"
+BLOSC_LEVEL: Final = 5
+ZSTD_LEVEL: Final = 5
 
 VARIANTS_PER_CHUNK: Final = 1_000
 SAMPLES_PER_CHUNK: Final = 10_000
