@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from genomics_dc.store.validate.model import HeaderModel, Report
+from genomics_dc.store.validate.site import AMBIGUOUS_BASES
 
 _ALT = 5
 _LIST_OF_BASES = re.compile(rb"[ACGTNacgtn]++(?:,[ACGTNacgtn]++)*+")
@@ -59,6 +60,8 @@ class AlleleRules:
                 report.add("alt-breakend", message, allele, column=_ALT)
         elif _SINGLE_BREAKEND.fullmatch(allele) or _INSERTED_CONTIG.fullmatch(allele):
             return
+        elif AMBIGUOUS_BASES.fullmatch(allele):
+            report.add("alt-ambiguity", "bases should be A, C, G, T and N", allele, column=_ALT)
         elif allele.isalpha():
             report.add("alt-bases", "bases should be A, C, G, T and N", allele, column=_ALT)
         else:

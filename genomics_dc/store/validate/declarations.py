@@ -27,6 +27,7 @@ _REQUIRED = {
     "FILTER": ("Description",),
     "ALT": ("Description",),
 }
+_ABOUT_SAMPLES = frozenset({"SAMPLE", "PEDIGREE", "META"})
 _BAD_IN_ID = re.compile(r"[\s,<>]")
 _SYMBOLIC_TYPES = frozenset({"DEL", "INS", "DUP", "INV", "CNV", "BND"})
 _ADDRESS = re.compile(
@@ -65,10 +66,12 @@ class Declarations:
 
     def _check_known(self, meta: MetaLine, report: Report) -> None:
         if meta.attributes is None:
-            report.add("meta-structure", f"##{meta.key} should be followed by =<key=value,...>", meta.value)
+            rule = "meta-sample-structure" if meta.key in _ABOUT_SAMPLES else "meta-structure"
+            report.add(rule, f"##{meta.key} should be followed by =<key=value,...>", meta.value)
             return
         if meta.fault is not None:
-            report.add(*meta.fault, meta.value)
+            rule, message = meta.fault
+            report.add("meta-sample-structure" if meta.key in _ABOUT_SAMPLES else rule, message, meta.value)
         name = self._check_id(meta, report)
         if meta.fault is not None:
             return
@@ -76,7 +79,8 @@ class Declarations:
         _check_quotes(meta, report)
         for key in _REQUIRED.get(meta.key, ()):
             if meta.get(key) is None:
-                report.add("meta-field-missing", f"the {meta.key} line should have {key}", meta.value)
+                rule = "meta-description" if key == "Description" else "meta-field-missing"
+                report.add(rule, f"the {meta.key} line should have {key}", meta.value)
         self._checks[meta.key](meta, name, report)
 
     def _check_id(self, meta: MetaLine, report: Report) -> str:
@@ -84,15 +88,18 @@ class Declarations:
         if attribute is None or not attribute.value:
             # A PEDIGREE line of 4.1 and 4.2 has none.
             if meta.fault is None and (meta.key != "PEDIGREE" or self._model.dialect.index >= 2):
-                report.add("meta-id-missing", f"the {meta.key} line should have an ID", meta.value)
+                rule = "meta-sample-id" if meta.key in _ABOUT_SAMPLES else "meta-id-missing"
+                report.add(rule, f"the {meta.key} line should have an ID", meta.value)
             return ""
         if _BAD_IN_ID.search(attribute.value):
-            report.add("meta-id-characters", "an ID has no white space, comma or angle bracket", attribute.value)
+            rule = "meta-sample-id" if meta.key in _ABOUT_SAMPLES else "meta-id-characters"
+            report.add(rule, "an ID has no white space, comma or angle bracket", attribute.value)
         if attribute.is_quoted:
             report.add("meta-id-characters", "an ID is written without quotation marks", attribute.value)
         says = tuple(a.value for key in ("Number", "Type", "length") if (a := meta.get(key)) is not None)
-        before = self._seen.setdefault((meta.key, attribute.value), says)
-        if before is not says:
+        before = self._seen.get((meta.key, attribute.value))
+        self._seen.setdefault((meta.key, attribute.value), says)
+        if before is not None:
             conflicts = bool(before and says and before != says)
             rule = "meta-id-conflict" if conflicts else "meta-id-repeated"
             report.add(rule, f"{meta.key} {attribute.value} is declared before{', otherwise' * conflicts}", meta.value)

@@ -26,8 +26,9 @@ _MOST_KEYS = 100_000
 class InfoRules:
     """Holds INFO against the rules; a pattern per key and number of alleles accepts what is right at once."""
 
-    def __init__(self, model: HeaderModel) -> None:
+    def __init__(self, model: HeaderModel, *, plain: bool = False) -> None:
         self._model = model
+        self._plain = plain
         self._fields: dict[bytes, Field | None] = {}
         self._patterns: dict[tuple[bytes, int], re.Pattern[bytes]] = {}
 
@@ -67,9 +68,8 @@ class InfoRules:
         return field
 
     def _item(self, key: bytes, equals: bytes, text: bytes, n_alts: int, position: int | None, report: Report) -> None:
-        if not key:
-            what = "a key is missing before =" if equals else "between semicolons there should be keys"
-            report.add("info-empty", what, equals + text, column=_INFO)
+        if not key and not equals:
+            report.add("info-empty", "between semicolons there should be keys", column=_INFO)
             return
         name = _name(key)
         if not self._model.dialect.info_key.fullmatch(key):
@@ -104,10 +104,10 @@ class InfoRules:
             add("info-quoted", "a list is between quotation marks")
         elif (counts := counts_for(field.number, n_alts)) is not None and n_values(text) not in counts:
             came, wanted = n_values(text), " or ".join(str(n) for n in counts)
-            if n_alts == 0 and came in (counts_with_one_alt(field.number) or ()):
-                add("info-number-no-alt", f"Number={field.number} asks for {wanted} values, {came} came")
-            else:
-                add("info-number", f"Number={field.number} asks for {wanted} values, {came} came")
+            is_dot = n_alts == 0 and came in (counts_with_one_alt(field.number) or ())
+            is_text = field.number == "1" and field.type == "String"
+            rule = "info-number-no-alt" if is_dot else "info-number-text" if is_text else "info-number"
+            add(rule, f"Number={field.number} asks for {wanted} values, {came} came")
         elif field.type == "String" and field.key != "CIGAR":
             if b",," in text or text.startswith(b",") or text.endswith(b","):
                 add("info-empty", "a value of the list is empty")
@@ -138,7 +138,7 @@ class InfoRules:
         return None
 
     def _remember(self, key: bytes, field: Field, n_alts: int) -> None:
-        if field.key in {"AF", "CIGAR", "END"} or (key, n_alts) in self._patterns:
+        if self._plain or field.key in {"AF", "CIGAR", "END"} or (key, n_alts) in self._patterns:
             return
         if len(self._patterns) >= _MOST_PATTERNS:
             self._patterns.clear()

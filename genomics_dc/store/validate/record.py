@@ -11,17 +11,22 @@ from genomics_dc.store.validate.order import OrderRules
 from genomics_dc.store.validate.site import SiteRules
 from genomics_dc.store.validate.text import check_text
 
+_ID = 3
+
 
 class RecordRules:
-    """Holds records of one file against the rules of their columns, and, given `order`, against one another."""
+    """Holds records of one file against the rules of their columns, and, given `order`, against one another.
 
-    def __init__(self, model: HeaderModel, order: OrderRules | None = None) -> None:
+    `plain` does without the patterns that accept whole columns at once: the definition that these must agree with.
+    """
+
+    def __init__(self, model: HeaderModel, order: OrderRules | None = None, *, plain: bool = False) -> None:
         self._model = model
         self._order = order
         self._site = SiteRules(model)
         self._alleles = AlleleRules(model)
-        self._info = InfoRules(model)
-        self._calls = CallRules(model)
+        self._info = InfoRules(model, plain=plain)
+        self._calls = CallRules(model, plain=plain)
 
     def check(self, line: bytes, number: int, *, is_clean: bool = False) -> list[Finding]:
         """Return what breaks a rule in `line` (without its end), which is the file's line `number`.
@@ -42,10 +47,13 @@ class RecordRules:
         if n_columns < N_FIXED_COLUMNS:
             return report.findings
         if b"" in columns[: N_FIXED_COLUMNS + 1]:
-            for column, value in enumerate(columns[: N_FIXED_COLUMNS + 1], start=1):
-                if not value:
-                    report.add("record-empty-column", "the column is empty; a missing value is a dot", column=column)
-            return report.findings
+            empty = [column for column, value in enumerate(columns[: N_FIXED_COLUMNS + 1], start=1) if not value]
+            for column in empty:
+                rule = "id-empty" if column == _ID else "record-empty-column"
+                report.add(rule, "the column is empty; a missing value is a dot", column=column)
+            if empty != [_ID]:
+                return report.findings
+            columns[_ID - 1] = b"."
         self._check_columns(columns, report, has_calls=n_columns == self._model.n_columns)
         return report.findings
 

@@ -9,6 +9,7 @@ from genomics_dc.store.validate.model import HeaderModel, Report
 _CHROM, _POS, _ID, _REF, _QUAL, _FILTER = 1, 2, 3, 4, 6, 7
 _DIGITS = re.compile(rb"[0-9]+")
 _BASES = re.compile(rb"[ACGTNacgtn]+")
+AMBIGUOUS_BASES = re.compile(rb"[ACGTNacgtnRYSWKMBDHVryswkmbdhv]+")
 _SPACE = re.compile(rb"\s")
 _BRACKETED = re.compile(rb"<[^\s,<>]+>")
 _LAST_POSITION = 2**31 - 1
@@ -76,6 +77,8 @@ class SiteRules:
             return True
         if value == b".":
             report.add("ref-missing", "REF should have the reference bases", value, column=_REF)
+        elif AMBIGUOUS_BASES.fullmatch(value):
+            report.add("ref-ambiguity", "an ambiguity code should be written as one base", value, column=_REF)
         else:
             report.add("ref-bases", "REF should be made of A, C, G, T and N", value, column=_REF)
         return False
