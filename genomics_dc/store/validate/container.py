@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +14,7 @@ from genomics_dc.errors import InputError
 _GZIP_MAGIC = b"\x1f\x8b"
 _BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _PART_BYTES = 1 << 20
+Tell = Callable[[int], None]
 _LONGEST_BLOCK = 1 << 16
 
 
@@ -52,26 +53,32 @@ def file_kind(path: Path) -> str:
     return "bcf" if first.startswith(b"BCF\x02") else "bgzf"
 
 
-def text_parts(path: Path, kind: str) -> Iterator[bytes]:
-    """Yield the text in parts of up to about a megabyte; raise Damage where it cannot be read further."""
+def text_parts(path: Path, kind: str, tell: Tell = lambda _n_bytes: None) -> Iterator[bytes]:
+    """Yield the text in parts of up to about a megabyte; raise Damage where it cannot be read further.
+
+    `tell` is called with how many bytes of the file are read.
+    """
     if kind == "bcf":
         return _bcf_parts(path)
     if kind == "bgzf":
-        return _bgzf_parts(path)
+        return _bgzf_parts(path, tell)
     if kind == "gzip":
-        return _gzip_parts(path)
-    return _plain_parts(path)
+        return _gzip_parts(path, tell)
+    return _plain_parts(path, tell)
 
 
-def _plain_parts(path: Path) -> Iterator[bytes]:
+def _plain_parts(path: Path, tell: Tell) -> Iterator[bytes]:
     with open(path, "rb") as handle:
         while part := handle.read(_PART_BYTES):
             yield part
+            tell(handle.tell())
 
 
-def _gzip_parts(path: Path) -> Iterator[bytes]:
+def _gzip_parts(path: Path, tell: Tell) -> Iterator[bytes]:
     with open(path, "rb") as handle:
-        yield from _members(handle)
+        for part in _members(handle):
+            yield part
+            tell(handle.tell())
 
 
 def _members(handle: BinaryIO) -> Iterator[bytes]:
@@ -94,7 +101,7 @@ def _members(handle: BinaryIO) -> Iterator[bytes]:
         waiting = inflate.unused_data
 
 
-def _bgzf_parts(path: Path) -> Iterator[bytes]:
+def _bgzf_parts(path: Path, tell: Tell = lambda _n_bytes: None) -> Iterator[bytes]:
     """Inflate BGZF blocks; every block's CRC32 and length are checked."""
     offset = 0
     n_waiting = 0
@@ -118,6 +125,7 @@ def _bgzf_parts(path: Path) -> Iterator[bytes]:
                 yield b"".join(waiting)
                 waiting.clear()
                 n_waiting = 0
+                tell(offset)
     if n_waiting:
         yield b"".join(waiting)
     if damage is not None:

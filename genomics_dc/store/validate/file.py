@@ -76,8 +76,8 @@ def validate_vcf(
     path = Path(path)
     kind = file_kind(path)
     found = Collection(max_findings)
-    reader = _Reader(path, kind, found)
-    progress(f"Reading {path.name}", 0.0)
+    n_bytes = path.stat().st_size or 1
+    reader = _Reader(path, kind, found, lambda n_read: progress(f"Reading {path.name}", n_read / n_bytes))
     reader.run()
     counts: dict[str, int] = {}
     for (rule, _), n in sorted(found.counts.items()):
@@ -97,12 +97,13 @@ def validate_vcf(
 class _Reader:
     """Takes the text apart into header and records."""
 
-    def __init__(self, path: Path, kind: str, found: Collection) -> None:
+    def __init__(self, path: Path, kind: str, found: Collection, tell: Callable[[int], None]) -> None:
         self.model: HeaderModel = empty_model()
         self.n_records = 0
         self._path = path
         self._kind = kind
         self._found = found
+        self._tell = tell
         self._line = 0
         self._empty_from = 0
         self._damage: Damage | None = None
@@ -175,7 +176,7 @@ class _Reader:
         waiting_is_clean = True
         last = b"\n"
         try:
-            for part in text_parts(self._path, self._kind):
+            for part in text_parts(self._path, self._kind, self._tell):
                 is_clean = part.isascii() and not part.translate(None, _CLEAN)
                 last = part[-1:] or last
                 first, newline, rest = part.partition(b"\n")

@@ -13,6 +13,8 @@ _UNSAID = "4.2"
 # 4.1 and 4.2 forbid white space only; commas and angle brackets would end the value in a ##contig line.
 _OLD_CONTIG = rb"[^\s,<>]+"
 _NEW_CONTIG = rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*"
+# 4.1 and 4.2 do not say how a key is spelled; these characters would break the line that declares it.
+_OLD_KEY = rb'[^\s;=,<>\[\]"]+'
 _OLD_FLOAT = rb"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _NEW_FLOAT = rb"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?"
 _NOT_FINITE = rb"[-+]?(?:[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|[nN][aA][nN])"
@@ -46,8 +48,8 @@ def _dialect(index: int) -> Dialect:
         version=VERSIONS[index],
         index=index,
         contig=re.compile(_NEW_CONTIG if is_new else _OLD_CONTIG),
-        info_key=re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G" if is_new else rb"[^\s;=,]+"),
-        format_key=re.compile(rb"[A-Za-z_](?:[0-9A-Za-z_.]|%[0-9A-F]{2})*" if is_new else rb"[^\s:]+"),
+        info_key=re.compile(rb"[A-Za-z_][0-9A-Za-z_.]*|1000G" if is_new else _OLD_KEY),
+        format_key=re.compile(rb"[A-Za-z_](?:[0-9A-Za-z_.]|%[0-9A-F]{2})*" if is_new else _OLD_KEY),
         float_value=re.compile(rb"(?:" + (_NEW_FLOAT if is_new else _OLD_FLOAT) + rb"|" + _NOT_FINITE + rb")"),
         genotype=re.compile((rb"[/|]?" if index >= 3 else b"") + genotype),
         info_numbers=numbers,
