@@ -1,0 +1,275 @@
+"""A batch of records becomes one row of chunks of every array; many threads do this at once, each with its own encoder.
+
+A batch is read again, with more room, when a value in it asks for a wider type or more places than any before it: what
+is too narrow is found before anything is written (`columns.Shapes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from genomics_dc.kernels import tiles
+from genomics_dc.kernels.vcf.info import (
+    InfoSpans,
+    read_info_flags,
+    read_info_floats,
+    read_info_integers,
+    read_info_spans,
+    read_info_strings,
+)
+from genomics_dc.kernels.vcf.problems import SUSPECT
+from genomics_dc.kernels.vcf.runs import changes
+from genomics_dc.kernels.vcf.sites import Sites
+from genomics_dc.kernels.vcf.text import Names
+from genomics_dc.store import faults, schema
+from genomics_dc.store.chunks import encode, encode_strings
+from genomics_dc.store.columns import (
+    DIM_ALLELES,
+    FLAG,
+    FLOAT,
+    INTEGER,
+    INTEGER_TYPES,
+    STRING,
+    Column,
+    Form,
+    Seen,
+    Shapes,
+    TooNarrowError,
+    Widths,
+    integer_rank,
+    missing_and_fill,
+    needs,
+    shared_width,
+)
+from genomics_dc.store.encode_calls import CallEncoder
+from genomics_dc.store.layout import Layout
+from genomics_dc.store.records import batch_part, sites_part
+from genomics_dc.store.vcf import problems
+from genomics_dc.store.vcf.source import ALT, FORMAT, REF, SAMPLES, TextBatch
+
+_DOT: Final = ord(".")
+_END: Final = "END"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch as chunks.
+
+    chunks
+        By array: one for each chunk of samples, or one where the array has no samples.
+    forms
+        How each of them stands.
+    absent
+        By array: the records that lack the field, as bits (`numpy.packbits`), where some do.
+    index
+        int64[N, 5], rows of the region index without the chunk's number: contig, first and last position, greatest
+        end, records.
+    sample_counts
+        int64[S, 4]: how often each sample has 0, 1, 2 copies of the first ALT allele, and no call.
+    info_orders
+        The order of the INFO keys of each record, as int16 bytes; empty when it is not asked for.
+    """
+
+    n_records: int
+    chunks: Mapping[str, Sequence[bytes]]
+    forms: Mapping[str, Form]
+    absent: Mapping[str, npt.NDArray[np.uint8]]
+    index: npt.NDArray[np.int64]
+    every_record_has_genotype: bool
+    sample_counts: npt.NDArray[np.int64] | None = None
+    info_orders: Sequence[bytes] = field(default=())
+
+
+class BatchEncoder:
+    """Turns batches into chunks; one for each thread, because it keeps its buffers."""
+
+    def __init__(self, layout: Layout, shared: Shapes) -> None:
+        self._layout = layout
+        self._shapes = shared
+        self._info_names = Names.of(layout.header.info)
+        self._info_number = {key: number for number, key in enumerate(layout.header.info)}
+        self._formats_known: set[bytes] = set()
+        self._calls = CallEncoder(layout) if layout.calls and layout.grid.n_samples else None
+
+    def encode(self, batch: TextBatch, sites: Sites) -> Encoded:
+        """Return a batch as chunks.
+
+        Raises
+        ------
+        InputError
+            For the first record that breaks the file, naming file, line, sample and what was expected.
+        """
+        info = read_info_spans(batch.data, batch.columns, self._info_names, with_order=self._layout.keep_info_order)
+        wrong = (batch.problems | sites.problems | info.problems) & ~np.int64(SUSPECT)
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            if row:
+                self.encode(batch_part(batch, 0, row), sites_part(sites, 0, row))  # an earlier one may be wrong too
+            problems.raise_first(wrong, batch, self._layout.header)
+        self._check_formats(batch)
+        widths = self._shapes.join(Widths(alleles=int(sites.n_alleles.max(initial=2))))
+        while True:
+            try:
+                return self._encode(batch, sites, info, widths)
+            except TooNarrowError as needed:
+                widths = self._shapes.join(needed.widths)
+
+    def _encode(self, batch: TextBatch, sites: Sites, info: InfoSpans, widths: Widths) -> Encoded:
+        forms = {column.name: self._shapes.form(column, widths) for column in self._layout.columns}
+        chunks: dict[str, Sequence[bytes]] = {}
+        absent: dict[str, npt.NDArray[np.uint8]] = {}
+        every_record_has_genotype = False
+        sample_counts = None
+        if self._calls is not None:
+            calls = self._calls.encode(batch, sites, widths, forms)
+            chunks.update(calls.chunks)
+            absent.update(calls.absent)
+            every_record_has_genotype = calls.every_record_has_genotype
+            sample_counts = calls.sample_counts
+        for column in self._layout.info:
+            span = info.span[:, self._info_number[column.key]]
+            chunks[column.name] = [self._info(batch, span, column, forms[column.name], widths)]
+            lacking = span[:, 0] < 0
+            if column.kind != FLAG and lacking.any():
+                absent[column.name] = np.packbits(lacking)
+        length = self._lengths(batch, sites, info)
+        self._sites(batch, sites, length, widths, forms, chunks)
+        return Encoded(
+            n_records=len(batch),
+            chunks=chunks,
+            forms=forms,
+            absent=absent,
+            index=_index_rows(sites, length),
+            every_record_has_genotype=every_record_has_genotype,
+            sample_counts=sample_counts,
+            info_orders=_orders(info.order),
+        )
+
+    def _sites(
+        self,
+        batch: TextBatch,
+        sites: Sites,
+        length: npt.NDArray[np.int64],
+        widths: Widths,
+        forms: dict[str, Form],
+        chunks: dict[str, Sequence[bytes]],
+    ) -> None:
+        n_records = len(batch)
+        contig = Form(INTEGER_TYPES[integer_rank(0, max(widths.contigs, 1))])
+        forms[schema.VARIANT_CONTIG] = contig
+        forms[schema.VARIANT_ALLELE] = Form(schema.STRING_DTYPE, widths.alleles, DIM_ALLELES)
+        start = np.zeros((n_records, widths.alleles), dtype=np.int64)
+        end = np.zeros((n_records, widths.alleles), dtype=np.int64)
+        row = np.repeat(np.arange(n_records), sites.n_alleles)
+        place = np.arange(len(sites.allele)) - sites.allele_first[row]
+        start[row, place], end[row, place] = sites.allele[:, 0], sites.allele[:, 1]
+        id_start, id_end = np.ascontiguousarray(sites.id[:, 0]), np.ascontiguousarray(sites.id[:, 1])
+        no_id = (id_end - id_start == 1) & (batch.data[id_start] == _DOT)
+        numbers = {
+            schema.VARIANT_CONTIG: sites.contig.astype(contig.dtype),
+            schema.VARIANT_POSITION: sites.position.astype(np.int32),
+            schema.VARIANT_LENGTH: length.astype(np.int32),
+            schema.VARIANT_ID_MASK: no_id,
+            schema.VARIANT_QUALITY: sites.quality,
+            schema.VARIANT_FILTER: sites.filters,
+        }
+        for name, values in numbers.items():
+            form = forms.get(name) or self._layout.fixed[name]
+            forms[name] = form
+            chunks[name] = [encode(self._layout.meta(name, form), values)]
+        forms[schema.VARIANT_ID] = self._layout.fixed[schema.VARIANT_ID]
+        for name, first, last in ((schema.VARIANT_ID, id_start, id_end), (schema.VARIANT_ALLELE, start, end)):
+            chunks[name] = [encode_strings(self._layout.meta(name, forms[name]), batch.data, first, last)]
+
+    def _lengths(self, batch: TextBatch, sites: Sites, info: InfoSpans) -> npt.NDArray[np.int64]:
+        """Return int64[V]: the bases from POS to END, as htslib has it; of REF where END is absent or before POS."""
+        length = batch.columns[:, ALT] - 1 - batch.columns[:, REF]
+        declared = self._layout.header.info.get(_END)
+        if declared is not None and declared.type == "Integer":
+            values = read_info_integers(batch.data, info.span[:, self._info_number[_END]], 1)
+            end = values.values[:, 0].astype(np.int64)
+            fits = (values.count == 1) & (end >= sites.position)
+            length = np.where(fits, end - sites.position + 1, length)
+        return length
+
+    def _info(
+        self, batch: TextBatch, span: npt.NDArray[np.int64], column: Column, form: Form, widths: Widths
+    ) -> bytes:
+        meta = self._layout.meta(column.name, form)
+        if column.kind == FLAG:
+            flags, wrong = read_info_flags(batch.data, span)
+            problems.raise_first(wrong, batch, self._layout.header, key=column.key)
+            return encode(meta, flags)
+        if column.kind == STRING:
+            strings = read_info_strings(batch.data, span, form.width, one_character=column.one_character)
+            problems.raise_first(strings.problems, batch, self._layout.header, key=column.key)
+            self._check_width(batch, column, strings.count, strings.seen, form, widths)
+            return encode_strings(meta, batch.data, strings.start, strings.end)
+        read = read_info_integers if column.kind == INTEGER else read_info_floats
+        numbers = read(batch.data, span, form.width)
+        problems.raise_first(numbers.problems, batch, self._layout.header, key=column.key)
+        self._check_width(batch, column, numbers.count, numbers.seen, form, widths)
+        values = numbers.values.reshape(len(batch), *form.tail)
+        if column.kind == FLOAT:
+            return encode(meta, values)
+        tile = np.empty((len(batch), 1, form.width), dtype=form.dtype)
+        tiles.put_integers(
+            numbers.values.reshape(len(batch), 1, -1), 0, 1, tile, *missing_and_fill(form.dtype)
+        )
+        return encode(meta, tile.reshape(values.shape))
+
+    def _check_width(
+        self,
+        batch: TextBatch,
+        column: Column,
+        count: npt.NDArray[np.int32],
+        seen: Seen,
+        form: Form,
+        widths: Widths,
+    ) -> None:
+        """Raise when the values do not fit: InputError where the header forbids it, else TooNarrowError."""
+        if seen.width > form.width and shared_width(column, widths, has_genotype=self._layout.has_genotype)[0]:
+            row = int(np.flatnonzero(count > form.width)[0])
+            raise faults.too_many_values(batch, row, column, int(count[row]), form)
+        needed = needs(column, seen, form, widths, has_genotype=self._layout.has_genotype)
+        if needed is not None:
+            raise TooNarrowError(needed)
+
+    def _check_formats(self, batch: TextBatch) -> None:
+        """Raise InputError when a record's FORMAT has a key that the header does not declare."""
+        begin, end = batch.columns[:, FORMAT], batch.columns[:, SAMPLES] - 1
+        for row in np.flatnonzero(changes(batch.data, begin, end)).tolist():
+            keys = bytes(batch.data[begin[row] : end[row]])
+            if keys not in self._formats_known:
+                faults.check_format_keys(batch, row, keys.decode("utf-8"), self._layout.header)
+                self._formats_known.add(keys)
+
+
+def _index_rows(sites: Sites, length: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return int64[N, 5], for each run of one contig: contig, first and last position, greatest end, records."""
+    n_records = len(sites.contig)
+    begin = np.concatenate([[0], np.flatnonzero(np.diff(sites.contig)) + 1])
+    stop = np.append(begin[1:], n_records)
+    end = sites.position + length - 1
+    return np.stack(
+        [
+            sites.contig[begin],
+            sites.position[begin],
+            sites.position[stop - 1],
+            np.maximum.reduceat(end, begin),
+            stop - begin,
+        ],
+        axis=1,
+    ).astype(np.int64)
+
+
+def _orders(order: npt.NDArray[np.int16] | None) -> Sequence[bytes]:
+    """Return the order of the INFO keys of each record, as the bytes of their numbers."""
+    if order is None:
+        return ()
+    return [row[row >= 0].tobytes() for row in order]

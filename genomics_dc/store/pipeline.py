@@ -1,0 +1,236 @@
+"""From records to the arrays of a store: batches are read in order, encoded by several threads, written in order.
+
+Nothing that is written depends on how many threads there are, or on which is first.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from genomics_dc.errors import InputError
+from genomics_dc.kernels.vcf.sites import Sites
+from genomics_dc.provenance import software_version
+from genomics_dc.store import schema
+from genomics_dc.store.columns import DIM_ALLELES, Form, Shapes, Widths
+from genomics_dc.store.encode import BatchEncoder, Encoded
+from genomics_dc.store.growing import GrowingArray
+from genomics_dc.store.layout import DIM_FILTERS, Layout
+from genomics_dc.store.plan import Plan, Resources, rows_in_chunk
+from genomics_dc.store.records import Records
+from genomics_dc.store.vcf.source import TextBatch
+from genomics_dc.store.writer import StoreWriter
+
+Progress = Callable[[str, float], None]
+
+_META_LINE: Final = re.compile(r"##([^=]+)=(.*)")
+_IN_ARRAYS: Final = frozenset({"contig", "FILTER", "INFO", "FORMAT"})
+
+
+class ReplanError(Exception):
+    """The records are wider than the plan has room for; `widths` are those met so far."""
+
+    def __init__(self, widths: Widths) -> None:
+        super().__init__()
+        self.widths = widths
+
+
+@dataclass
+class Totals:
+    """What is known when all records have been written."""
+
+    n_records: int = 0
+    every_record_has_genotype: bool = True
+    sample_counts: npt.NDArray[np.int64] | None = None
+
+
+def write_arrays(
+    records: Records,
+    plan: Plan,
+    folder: Path,
+    *,
+    resources: Resources,
+    assembly: str | None,
+    check: Callable[[TextBatch, Sites], None] | None,
+    progress: Progress,
+) -> None:
+    """Write all arrays of a store into `folder`, which is empty, and seal it.
+
+    Parameters
+    ----------
+    check
+        Called with every batch in order: holds REF against a FASTA.
+
+    Raises
+    ------
+    InputError, BuildMismatchError
+        For the first record that breaks the file.
+    OutOfOrderError
+        When contigs come in another order than that of the store.
+    ReplanError
+        When chunks of so many records would not fit the memory that they are planned for.
+    """
+    writing = _Writing(records, plan, folder, resources)
+    for batch, sites in writing.read(progress):
+        if check is not None:
+            check(batch, sites)
+    writing.finish(assembly=assembly, progress=progress)
+
+
+class _Writing:
+    def __init__(self, records: Records, plan: Plan, folder: Path, resources: Resources) -> None:
+        self._records = records
+        self._plan = plan
+        self._resources = resources
+        self._store = StoreWriter(folder)
+        self._arrays: dict[str, GrowingArray] = {}
+        self._index: list[npt.NDArray[np.int64]] = []
+        self._totals = Totals()
+        self._local = threading.local()
+        self._layout: Layout | None = None
+        self._shapes: Shapes | None = None
+        self._orders: dict[bytes, int] = {}
+        self._order_of: list[int] = []
+
+    def read(self, progress: Progress) -> Iterator[tuple[TextBatch, Sites]]:
+        """Read and write all batches; yield each when it has been read."""
+        records, resources = self._records, self._resources
+        waiting: deque[Future[Encoded]] = deque()
+        with ThreadPoolExecutor(resources.threads, "encode") as pool:
+            try:
+                for batch, sites in records.batches(
+                    self._plan.variants_per_chunk, resources.threads, ahead_bytes=resources.ahead_bytes
+                ):
+                    if self._layout is None:
+                        self._begin(len(batch))
+                    waiting.append(pool.submit(self._encode, batch, sites))
+                    yield batch, sites
+                    del batch, sites
+                    while waiting and (len(waiting) >= resources.batches or waiting[0].done()):
+                        self._commit(waiting.popleft().result(), progress)
+                while waiting:
+                    self._commit(waiting.popleft().result(), progress)
+            except InputError:
+                while waiting:  # a record before may be wrong too, and is to be named
+                    waiting.popleft().result()
+                raise
+            finally:
+                for one in waiting:
+                    one.cancel()
+        if self._layout is None:
+            self._begin(0)
+
+    def _begin(self, n_first: int) -> None:
+        """Fix how arrays are cut, now that it is known whether there are more records than fit one chunk."""
+        plan = self._plan
+        if n_first < plan.variants_per_chunk:
+            plan = replace(plan, variants_per_chunk=max(1, n_first), variant_chunks_per_file=1)
+        self._layout = plan.layout(self._records.header)
+        self._shapes = Shapes(self._records.header, plan.widths)
+
+    def _encode(self, batch: TextBatch, sites: Sites) -> Encoded:
+        encoder = getattr(self._local, "encoder", None)
+        if encoder is None:
+            assert self._layout is not None
+            assert self._shapes is not None
+            encoder = self._local.encoder = BatchEncoder(self._layout, self._shapes)
+        self._shapes.join(Widths(contigs=len(self._records.contigs)))
+        encoded: Encoded = encoder.encode(batch, sites)
+        widths = self._shapes.widths
+        if rows_in_chunk(self._layout.header, self._layout.columns, widths) < self._plan.variants_per_chunk:
+            raise ReplanError(widths)
+        return encoded
+
+    def _commit(self, encoded: Encoded, progress: Progress) -> None:
+        """Write the next batch."""
+        assert self._layout is not None
+        for name, parts in encoded.chunks.items():
+            array = self._arrays.get(name)
+            if array is None:
+                array = self._arrays[name] = GrowingArray(name, self._layout, self._store)
+            array.add(parts, encoded.forms[name], encoded.n_records, encoded.absent.get(name))
+        totals = self._totals
+        self._index.append(
+            np.insert(encoded.index, 0, len(self._index), axis=1)
+        )
+        totals.n_records += encoded.n_records
+        totals.every_record_has_genotype &= encoded.every_record_has_genotype
+        if encoded.sample_counts is not None:
+            if totals.sample_counts is None:
+                totals.sample_counts = np.zeros_like(encoded.sample_counts)
+            totals.sample_counts += encoded.sample_counts
+        for order in encoded.info_orders:
+            self._order_of.append(self._orders.setdefault(order, len(self._orders)))
+        share = self._records.n_bytes_read / max(1, self._records.n_bytes)
+        progress(f"Encoding, {totals.n_records:,} records", min(0.99, share))
+
+    def finish(self, *, assembly: str | None, progress: Progress) -> None:
+        """Write what is not over variants and samples, and seal the store."""
+        layout, records = self._layout, self._records
+        assert layout is not None
+        progress("Sealing", 0.99)
+        self._write_empty(layout)
+        contigs = records.contigs
+        grid = layout.grid
+        header = records.header
+        self._store.put_strings(
+            schema.SAMPLE_ID, header.samples, (schema.DIM_SAMPLES,), chunk=grid.samples * grid.sample_chunks
+        )
+        self._store.put_strings(schema.CONTIG_ID, list(contigs), ("contigs",))
+        if contigs and all(length is not None for length in contigs.values()):
+            self._store.put_small(schema.CONTIG_LENGTH, np.array(list(contigs.values()), dtype=np.int64), ("contigs",))
+        self._store.put_strings(schema.FILTER_ID, list(header.filters), (DIM_FILTERS,))
+        self._store.put_strings(schema.FILTER_DESCRIPTION, list(header.filters.values()), (DIM_FILTERS,))
+        index = np.concatenate(self._index) if self._index else np.empty((0, 6), dtype=np.int64)
+        self._store.put_small(schema.REGION_INDEX, index.astype(np.int32), schema.REGION_INDEX_DIMENSIONS)
+        self._store.close(
+            {
+                schema.ATTRIBUTE_VCF_ZARR_VERSION: schema.VCF_ZARR_VERSION,
+                schema.ATTRIBUTE_SOURCE: f"genomics_dc {software_version()}",
+                schema.ATTRIBUTE_META_INFORMATION: meta_information(header.text),
+                schema.ATTRIBUTE_OWN: {
+                    schema.OWN_FORMAT_VERSION: schema.FORMAT_VERSION,
+                    schema.OWN_ASSEMBLY: assembly or header.assembly,
+                    schema.OWN_HEADER: header.text,
+                    schema.OWN_EVERY_RECORD_HAS_GENOTYPE: bool(header.samples)
+                    and self._totals.every_record_has_genotype,
+                },
+            },
+            operation="build",
+            n_variants=self._totals.n_records,
+        )
+
+    def _write_empty(self, layout: Layout) -> None:
+        """Make the arrays that have no chunk: all where no record is, and those of the calls where no sample is."""
+        assert self._shapes is not None
+        widths = self._shapes.widths
+        forms = {column.name: self._shapes.form(column, widths) for column in layout.columns}
+        if not self._totals.n_records:
+            forms[schema.VARIANT_CONTIG] = Form("int8")
+            forms[schema.VARIANT_ALLELE] = Form(schema.STRING_DTYPE, widths.alleles, DIM_ALLELES)
+            forms.update(
+                {name: form for name, form in layout.fixed.items() if name.startswith(schema.VARIANT_PREFIX)}
+            )
+        if layout.keeps_genotype:
+            genotype = forms[schema.CALL_GENOTYPE]
+            forms[schema.CALL_GENOTYPE_MASK] = Form("bool", genotype.width, genotype.inner)
+            for name in (schema.CALL_GENOTYPE_PHASED, schema.PACKED_DOSAGE, schema.VARIANT_COUNTS):
+                forms[name] = layout.fixed[name]
+        for name, form in forms.items():
+            if name not in self._arrays:
+                self._store.array(layout.meta(name, form))
+
+
+def meta_information(header: str) -> list[list[str]]:
+    """Return key and value of the header's meta-lines that have no array of their own."""
+    found = [_META_LINE.fullmatch(line) for line in header.splitlines()]
+    return [[match[1], match[2]] for match in found if match and match[1] not in _IN_ARRAYS]
