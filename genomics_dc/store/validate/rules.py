@@ -257,6 +257,7 @@ _TABLE = (
     Rule(
         "filter-text", "EEEEE", "1.4.1.7", "1.6.1.7", "FILTER is PASS, a dot, or a list of filters without white space"
     ),
+    Rule("filter-name", "EEEEE", "1.2.3", "1.4.3", "a filter is called so that a FILTER line can declare it"),
     Rule("filter-zero", "EEEEE", "1.4.1.7", "1.6.1.7", "0 is reserved and not a filter", kept=_TEXT),
     Rule("filter-mixed", "EEEEE", "1.4.1.7", "1.6.1.7", "the missing value stands alone"),
     Rule("filter-pass-mixed", "WWWWW", "1.4.1.7", "1.6.1.7", "PASS stands alone"),

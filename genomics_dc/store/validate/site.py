@@ -11,6 +11,7 @@ _DIGITS = re.compile(rb"[0-9]+")
 _BASES = re.compile(rb"[ACGTNacgtn]+")
 AMBIGUOUS_BASES = re.compile(rb"[ACGTNacgtnRYSWKMBDHVryswkmbdhv]+")
 _SPACE = re.compile(rb"\s")
+_NOT_IN_NAME = re.compile(rb'[,"<>]')
 _BRACKETED = re.compile(rb"<[^\s,<>]+>")
 _LAST_POSITION = 2**31 - 1
 _MOST_REMEMBERED = 10_000
@@ -102,6 +103,9 @@ class SiteRules:
             report.add("filter-text", "between semicolons there should be filters", value, column=_FILTER)
         if _SPACE.search(value):
             report.add("filter-text", "FILTER should have no white space", value, column=_FILTER)
+        if _NOT_IN_NAME.search(value):
+            message = "a filter's name has no comma, quotation mark or angle bracket"
+            report.add("filter-name", message, value, column=_FILTER)
         if b"0" in parts:
             report.add("filter-zero", "0 is reserved", value, column=_FILTER)
         if len(parts) > 1 and b"." in parts:

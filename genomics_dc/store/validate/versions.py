@@ -10,8 +10,8 @@ _FILE_FORMAT = re.compile(rb"VCFv(\d+)\.(\d+)")
 # Used for the rest of a file that does not say its version: the oldest version that most callers still write.
 _UNSAID = "4.2"
 
-# 4.1 and 4.2 forbid white space only; commas and angle brackets would end the value in a ##contig line.
-_OLD_CONTIG = rb"[^\s,<>]+"
+# 4.1 and 4.2 forbid white space only; the others would end the name in a ##contig line or in a breakend.
+_OLD_CONTIG = rb'[^\s,<>\[\]"]+'
 _NEW_CONTIG = rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*"
 # 4.1 and 4.2 do not say how a key is spelled; these characters would break the line that declares it.
 _OLD_KEY = rb'[^\s;=,<>\[\]"]+'

@@ -64,6 +64,7 @@ RECORD_CASES: dict[str, list[tuple[str, object, object]]] = {
         ("4.3", {"filter": "PASS;"}, {"filter": "PASS"}),
         ("4.2", {"filter": "my filter"}, {"filter": "q10"}),
     ],
+    "filter-name": [("4.2", {"filter": "q10;<q>"}, {"filter": "q10"})],
     "filter-zero": [("4.3", {"filter": "q10;0"}, {"filter": "q10"})],
     "filter-mixed": [("4.3", {"filter": "q10;."}, {"filter": "."})],
     "filter-pass-mixed": [("4.3", {"filter": "q10;PASS"}, {"filter": "PASS"})],
