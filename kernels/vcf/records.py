@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +42,14 @@ __all__ = [
     "LITERAL",
     "STRING",
     "VALUE",
+    "Buffers",
     "Lines",
     "Records",
     "Strings",
 ]
 
 _BUFFER_BYTES = 8 << 20
+_BUFFERS_KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -74,28 +78,18 @@ class Strings:
         data = np.frombuffer(b"".join(encoded), dtype=np.uint8)
         return cls(data, starts.reshape(array.shape), ends.reshape(array.shape))
 
-    @classmethod
-    def from_vlen(cls, data: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> Strings:
-        """Return the strings of a chunk in Zarr's vlen-utf8 encoding.
-
-        Raises
-        ------
-        ValueError
-            When the bytes do not hold so many strings.
-        """
-        size = int(np.prod(shape, dtype=np.int64))
-        start, end = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
-        count = int(data[:4].view("<u4")[0]) if data.size >= 4 else -1
-        if count != size or render.string_bounds(data, 4, start, end) < 0:
-            raise ValueError(f"the chunk does not hold {size} strings")
-        return cls(data, start.reshape(shape), end.reshape(shape))
+    def flat(self) -> list[str]:
+        """Return the strings as Python has them, in one list."""
+        if not self.start.size:
+            return []
+        begin = int(self.start.min())  # of a large buffer a part may be meant
+        whole = self.data[begin : int(self.end.max())].tobytes()
+        spans = zip((self.start.ravel() - begin).tolist(), (self.end.ravel() - begin).tolist(), strict=True)
+        return [whole[first:last].decode() for first, last in spans]
 
     def tolist(self) -> Any:
         """Return the strings as Python has them, nested as the shape is."""
-        whole = self.data.tobytes()
-        flat = [
-            whole[a:b].decode() for a, b in zip(self.start.ravel().tolist(), self.end.ravel().tolist(), strict=True)
-        ]
+        flat = self.flat()
         array = np.empty(len(flat), dtype=object)
         array[:] = flat
         return array.reshape(self.shape).tolist()
@@ -109,6 +103,28 @@ class Lines:
     stop: int
     data: npt.NDArray[np.uint8]
     end: npt.NDArray[np.int64]
+
+
+class Buffers:
+    """Room for text that is used again: a fresh one costs as much as to print into it. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._free: deque[npt.NDArray[np.uint8]] = deque(maxlen=_BUFFERS_KEPT)
+
+    def take(self, size: int = 0) -> npt.NDArray[np.uint8]:
+        """Return room for `size` bytes, or for some megabytes."""
+        with suppress(IndexError):
+            while not size:
+                found = self._free.pop()
+                if found.size >= _BUFFER_BYTES:
+                    return found
+        return np.empty(max(size, _BUFFER_BYTES), dtype=np.uint8)
+
+    def give_back(self, lines: Lines) -> None:
+        """Take the room of text that nobody reads any more."""
+        whole = lines.data if lines.data.base is None else lines.data.base
+        if isinstance(whole, np.ndarray):
+            self._free.append(whole)
 
 
 class Records:
@@ -222,8 +238,15 @@ class Records:
         self._calls = list(fields)
         self._always = set(always)
 
-    def lines(self, program: Sequence[tuple[int, int]], first: int = 0, stop: int | None = None) -> Iterator[Lines]:
-        """Yield the text of records `first` to `stop`, some megabytes at a time."""
+    def lines(
+        self,
+        program: Sequence[tuple[int, int]],
+        first: int = 0,
+        stop: int | None = None,
+        *,
+        buffers: Buffers | None = None,
+    ) -> Iterator[Lines]:
+        """Yield the text of records `first` to `stop`, some megabytes at a time, in room from `buffers`."""
         stop = self.n_variants if stop is None else stop
         code = np.array(program, dtype=np.int64).reshape(-1, 2)
         fields = np.array(self._fields, dtype=np.int64).reshape(-1, 6)
@@ -242,9 +265,10 @@ class Records:
                     )
                     present[:, j] = column
         pairs = _pairs(self._genotype)
-        size = _BUFFER_BYTES
+        buffers = buffers or Buffers()
         line_end = np.empty(self.n_variants, dtype=np.int64)
-        out = np.empty(size, dtype=np.uint8)
+        size = 0
+        out = buffers.take()
         while first < stop:
             after = render.render_rows(
                 first,
@@ -270,14 +294,14 @@ class Records:
                 line_end,
             )
             if after == first:
-                size *= 2
-                out = np.empty(size, dtype=np.uint8)
+                size = 2 * out.size
+                out = buffers.take(size)
                 continue
             bounds = line_end[first:after].copy()
             yield Lines(first, after, out[: bounds[-1]], bounds)
             first = after
             if first < stop:
-                out = np.empty(size, dtype=np.uint8)
+                out = buffers.take(size)
 
     def _add_strings(self, values: Strings) -> int:
         base = self._n_strings

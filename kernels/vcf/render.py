@@ -97,16 +97,10 @@ def render_rows(
             operation = program[at, 0]
             if operation == EACH_SAMPLE:
                 n = program[at, 1]
-                for s in range(n_samples):
-                    inner = at + 1
-                    while inner <= at + n and pos != _FULL:
-                        pos = _one(
-                            inner, v, s, pos, program, fields, numbers, floats, text, starts, ends, words,
-                            genotype, phased, joins, out,
-                        )  # fmt: skip
-                        inner += 2 if program[inner, 0] == ITEM else 1
-                    if pos == _FULL:
-                        break
+                pos = _each_sample(
+                    at + 1, at + 1 + n, v, n_samples, pos, program, fields, numbers, floats, text, starts, ends, words,
+                    genotype, pairs, phased, joins, out,
+                )  # fmt: skip
                 at += 1 + n
             elif operation == INFO:
                 pos = _info(
@@ -149,6 +143,63 @@ def _byte(out: npt.NDArray[np.uint8], pos: int, value: int) -> int:
         return _FULL
     out[pos] = value
     return pos + 1
+
+
+@borrowing_jit
+def _each_sample(
+    first: int,
+    after: int,
+    v: int,
+    n_samples: int,
+    pos: int,
+    program: npt.NDArray[np.int64],
+    fields: npt.NDArray[np.int64],
+    numbers: npt.NDArray[np.int32],
+    floats: npt.NDArray[np.float32],
+    text: npt.NDArray[np.uint8],
+    starts: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+    words: npt.NDArray[np.int64],
+    genotype: npt.NDArray[Any],
+    pairs: npt.NDArray[Any],
+    phased: npt.NDArray[np.bool_],
+    joins: npt.NDArray[np.uint16],
+    out: npt.NDArray[np.uint8],
+) -> int:
+    if after - first == 2 and program[first, 0] == LITERAL and program[first + 1, 0] == VALUE:
+        word = words[program[first, 1]]
+        is_call = fields[program[first + 1, 1], KIND] == GENOTYPE and pairs.shape[0] and joins.shape[0] == 0
+        if is_call and ends[word] - starts[word] == 1:
+            if pos + 4 * n_samples > out.shape[0]:
+                return _FULL
+            bits = 8 * genotype.itemsize
+            row = out[pos : pos + 4 * n_samples].view(np.uint32)
+            if _plain_calls(pairs[v], bits, phased[v], text[starts[word]], row):
+                return pos + 4 * n_samples
+    for s in range(n_samples):
+        at = first
+        while at < after:
+            operation = program[at, 0]
+            n = program[at, 1]
+            if operation == LITERAL:
+                pos = _copy(out, pos, text, starts[words[n]], ends[words[n]])
+            elif operation == VALUE and fields[n, KIND] == GENOTYPE:  # the fewer arguments, the faster
+                pos = _call(v, s, pos, genotype, phased, joins, out)
+            elif operation == VALUE and fields[n, KIND] == INTEGER:
+                place = fields[n, BASE] + v * fields[n, BY_ROW] + s * fields[n, BY_SAMPLE]
+                pos = _integers(place, fields[n, WIDTH], pos, numbers, out)
+            elif operation == VALUE and fields[n, KIND] == STRING:
+                place = fields[n, BASE] + v * fields[n, BY_ROW] + s * fields[n, BY_SAMPLE]
+                pos = _texts(place, fields[n, WIDTH], pos, text, starts, ends, out)
+            else:
+                pos = _one(
+                    at, v, s, pos, program, fields, numbers, floats, text, starts, ends, words,
+                    genotype, phased, joins, out,
+                )  # fmt: skip
+            if pos == _FULL:
+                return _FULL
+            at += 2 if operation == ITEM else 1
+    return pos
 
 
 @borrowing_jit
@@ -227,21 +278,13 @@ def _values(
     out: npt.NDArray[np.uint8],
 ) -> int:
     """Write the values that stand at `place`, up to the first fill."""
+    if kind == STRING:
+        return _texts(place, width, pos, text, starts, ends, out)
     first = pos
     room = out.shape[0]
     for i in range(place, place + width):
         if pos + FLOAT_BYTES + 1 > room:
             return _FULL
-        if kind == STRING:
-            if starts[i] == ends[i]:
-                break
-            if pos != first:
-                out[pos] = _COMMA
-                pos += 1
-            pos = _copy(out, pos, text, starts[i], ends[i])
-            if pos == _FULL:
-                return _FULL
-            continue
         number = int(numbers[i])
         if number == (FLOAT_FILL_BITS if kind == FLOAT else INT_FILL):
             break
@@ -284,6 +327,36 @@ def _integers(place: int, width: int, pos: int, numbers: npt.NDArray[np.int32], 
             pos += 1
         else:
             pos = write_integer(out, pos, value)
+    if pos == first:
+        return _byte(out, pos, _DOT)
+    return pos
+
+
+@borrowing_jit
+def _texts(
+    place: int,
+    width: int,
+    pos: int,
+    text: npt.NDArray[np.uint8],
+    starts: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+    out: npt.NDArray[np.uint8],
+) -> int:
+    """Write the strings that stand at `place`, up to the first that is empty."""
+    first = pos
+    for i in range(place, place + width):
+        start = starts[i]
+        n = ends[i] - start
+        if n == 0:
+            break
+        if pos + n + 1 > out.shape[0]:
+            return _FULL
+        if pos != first:
+            out[pos] = _COMMA
+            pos += 1
+        for j in range(n):
+            out[pos + j] = text[start + j]
+        pos += n
     if pos == first:
         return _byte(out, pos, _DOT)
     return pos
@@ -493,7 +566,7 @@ def _calls(
         if pos + 4 * n_samples > out.shape[0]:
             return _FULL
         bits = 8 * genotype.itemsize
-        if _plain_calls(pairs[v], bits, phased[v], out[pos : pos + 4 * n_samples].view(np.uint32)):
+        if _plain_calls(pairs[v], bits, phased[v], _TAB, out[pos : pos + 4 * n_samples].view(np.uint32)):
             return pos + 4 * n_samples
     for s in range(n_samples):
         if pos + 1 > out.shape[0]:
@@ -515,6 +588,9 @@ def _calls(
             if fields[field, KIND] == INTEGER:  # most of the fields of most files: the fewer arguments, the faster
                 place = fields[field, BASE] + v * fields[field, BY_ROW] + s * fields[field, BY_SAMPLE]
                 pos = _integers(place, fields[field, WIDTH], pos, numbers, out)
+            elif fields[field, KIND] == STRING:
+                place = fields[field, BASE] + v * fields[field, BY_ROW] + s * fields[field, BY_SAMPLE]
+                pos = _texts(place, fields[field, WIDTH], pos, text, starts, ends, out)
             else:
                 pos = _value(
                     field, v, s, pos, fields, numbers, floats, text, starts, ends, genotype, phased, joins, out
@@ -528,9 +604,9 @@ def _calls(
 
 @borrowing_jit
 def _plain_calls(
-    pairs: npt.NDArray[Any], bits: int, phased: npt.NDArray[np.bool_], out: npt.NDArray[np.uint32]
+    pairs: npt.NDArray[Any], bits: int, phased: npt.NDArray[np.bool_], before: int, out: npt.NDArray[np.uint32]
 ) -> bool:
-    """Write S calls of two alleles of one digit, four bytes each; return False where one is of another form.
+    """Write S calls of two alleles of one digit, byte `before` and three more; return False where one has another form.
 
     `pairs` are the record's calls [S] as words of two alleles of `bits` bits each. No branch in the loop, so that it
     becomes vector code: half a nanosecond a call.
@@ -549,7 +625,7 @@ def _plain_calls(
         one = np.uint32(_DOT) if no_first else first + np.uint32(_ZERO)
         two = np.uint32(_DOT) if no_second else second + np.uint32(_ZERO)
         bar = np.uint32(_BAR) if phased[s] else np.uint32(_SLASH)
-        out[s] = np.uint32(_TAB) | (one << np.uint32(8)) | (bar << np.uint32(16)) | (two << np.uint32(24))
+        out[s] = np.uint32(before) | (one << np.uint32(8)) | (bar << np.uint32(16)) | (two << np.uint32(24))
     return bool(wrong == np.uint32(0))
 
 
@@ -611,24 +687,3 @@ def float_bits(bits: npt.NDArray[np.uint64], values: npt.NDArray[np.float64], ou
             out[i] = FLOAT_FILL_BITS
         else:
             single[i] = np.float32(values[i])
-
-
-@borrowing_jit
-def string_bounds(
-    data: npt.NDArray[np.uint8], at: int, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]
-) -> int:
-    """Find the strings of Zarr's vlen-utf8 from byte `at` on (each: uint32 length, then its bytes).
-
-    Return the byte after the last, or -1 where the data end before it.
-    """
-    for i in range(starts.shape[0]):
-        if at + 4 > data.shape[0]:
-            return -1
-        n = int(data[at]) | int(data[at + 1]) << 8 | int(data[at + 2]) << 16 | int(data[at + 3]) << 24
-        at += 4
-        if at + n > data.shape[0]:
-            return -1
-        starts[i] = at
-        at += n
-        ends[i] = at
-    return at

@@ -236,17 +236,10 @@ def test_a_record_longer_than_the_buffer(monkeypatch):
     assert some.decode().splitlines() == ["x" * 500, "x" * 63, "x" * 64]
 
 
-def test_strings_of_a_chunk():
-    from numcodecs import VLenUTF8
-
+def test_strings_are_given_back():
     words = np.array([["", "a"], ["Zoë", "bcd"]], dtype=object)
-    data = np.frombuffer(VLenUTF8().encode(words.ravel()), dtype=np.uint8)
-    assert Strings.from_vlen(data, (2, 2)).tolist() == words.tolist()
-    for wrong in (data[:-1], data[:5], data[:2]):
-        with pytest.raises(ValueError, match="does not hold"):
-            Strings.from_vlen(wrong, (2, 2))
-    with pytest.raises(ValueError, match="does not hold"):
-        Strings.from_vlen(data, (3, 2))
+    assert Strings.of(words).tolist() == words.tolist()
+    assert Strings.of(words)[:, 1].tolist() == ["a", "bcd"]
 
 
 def test_shapes_are_checked():
