@@ -30,7 +30,7 @@ EOF_BLOCK: Final = bytes.fromhex("1f8b08040000000000ff0600424302001b000300000000
 BLOCK_BYTES: Final = 1 << 16
 _PIECE_BYTES = 1 << 18
 _TASK_BYTES = 1 << 20
-_TEXT_PIECE_BYTES = 4 << 20
+_TEXT_SLABS = 4  # of one thread, which cannot be asked for less after the end
 _HEAD_BYTES = 18
 _TAIL_BYTES = 8
 _FEWEST_PLACES = 256
@@ -173,9 +173,10 @@ class _Pending:
             slab.odd |= odd
             if status:
                 slab.end = int(blocks[bad, 2])
-                slab.damage = _reason(status, piece_start + int(blocks[bad, 0]) - _HEAD_BYTES)
+                slab.damage = _reason(status, piece_start + int(blocks[bad, 5]))
                 break
-        slab.newline = np.concatenate(places) if len(places) != 1 else places[0]
+        if places:
+            slab.newline = np.concatenate(places)
         return slab
 
 
@@ -213,8 +214,8 @@ def _begin(blocks: _BlockReader, pool: ThreadPoolExecutor, n_bytes: int, margin:
 class _Piece:
     """Whole blocks of a file: bytes, where in the file they begin, and a table of the blocks.
 
-    table int64[B, 5]: where a block's deflated data begin in `data`, how many bytes they have, where the text goes,
-    how many bytes it has, and its CRC32.
+    table int64[B, 6]: where a block's deflated data begin in `data`, how many bytes they have, where the text goes,
+    how many bytes it has, its CRC32, and where the block begins in `data`.
     """
 
     data: _Bytes
@@ -268,12 +269,9 @@ class _BlockReader:
 
 @jit
 def _scan_blocks(data: _Bytes, at: int, n_bytes: int) -> tuple[_Places, int, int]:
-    """Return the table of whole blocks in `data` from `at` (see `_Piece`), where they end, and what is wrong there.
-
-    Blocks without text are passed over.
-    """
+    """Return the table of whole blocks in `data` from `at` (see `_Piece`), where they end, and what is wrong there."""
     size = data.shape[0]
-    table = np.empty(((size - at) // (_HEAD_BYTES + _TAIL_BYTES) + 1, 5), dtype=np.int64)
+    table = np.empty(((size - at) // (_HEAD_BYTES + _TAIL_BYTES) + 1, 6), dtype=np.int64)
     n = 0
     text = 0
     status = 0
@@ -310,16 +308,15 @@ def _scan_blocks(data: _Bytes, at: int, n_bytes: int) -> tuple[_Places, int, int
             status = _BAD_SIZE
             break
         begin = at + 12 + extra
+        table[n, 0] = begin
+        table[n, 1] = tail - begin
+        table[n, 2] = text
+        table[n, 3] = n_text
+        table[n, 4] = crc
+        table[n, 5] = at
+        n += 1
+        text += n_text
         at += length
-        # a block without text still has to unpack, but holds nothing that could be lost
-        if n_text:
-            table[n, 0] = begin
-            table[n, 1] = tail - begin
-            table[n, 2] = text
-            table[n, 3] = n_text
-            table[n, 4] = crc
-            n += 1
-            text += n_text
     return table[:n], at, status
 
 
@@ -358,7 +355,7 @@ def _zlib_task(data: _Bytes, table: _Places, out: _Bytes) -> tuple[_Places, bool
     status = bad = 0
     source = data.data
     start = end = int(table[0, 2])
-    for block, (begin, n_deflated, place, n_text, crc) in enumerate(table.tolist()):
+    for block, (begin, n_deflated, place, n_text, crc, _) in enumerate(table.tolist()):
         try:
             text = zlib.decompress(source[begin : begin + n_deflated], -15, n_text)
         except zlib.error:
@@ -402,7 +399,7 @@ def text_slabs(
         n_ahead = 0
         first = True
         while not ended or begun:
-            while not ended and (not begun or n_ahead < ahead_bytes):
+            while not ended and (not begun or (n_ahead < ahead_bytes and len(begun) < _TEXT_SLABS)):
                 n_bytes, margin = plan()
                 begun.append((n_bytes, pool.submit(fill, n_bytes, margin)))
                 n_ahead += n_bytes

@@ -109,8 +109,9 @@ def parse_header(data: bytes, where: str) -> VcfHeader:
         version=version[1] if version else "",
         samples=samples,
         contigs={name: _length(pairs) for name, pairs in declared["contig"].items()},
-        filters={"PASS": "All filters passed"}
-        | {name: pairs.get("Description", "") for name, pairs in declared["FILTER"].items()},
+        # of PASS every header says the same, whatever its line says, as htslib has it
+        filters={name: pairs.get("Description", "") for name, pairs in {"PASS": {}, **declared["FILTER"]}.items()}
+        | {"PASS": "All filters passed"},
         info=_fields(declared["INFO"]),
         format=_fields(declared["FORMAT"]),
         assembly=assemblies.pop() if len(assemblies) == 1 else None,

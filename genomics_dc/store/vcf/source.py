@@ -177,8 +177,8 @@ class _Assembly:
             n_lines = sum(len(part.newline) for part in self.left)
             if n_lines >= self.n_rows:
                 yield from self._take(_joined(self.left))
-            elif sum(part.end - part.start for part in self.left) > self.max_line_bytes and not n_lines:
-                raise self._too_long(self.n_records)
+            elif _unended(self.left) > self.max_line_bytes:
+                raise self._too_long(self.n_records + n_lines)
             damage = slab.damage
         if damage:
             n_lines = self._file_line(self.n_records + sum(len(part.newline) for part in self.left)) - 1
@@ -287,6 +287,16 @@ class _Assembly:
         )
 
 
+def _unended(parts: list[bgzf.Slab]) -> int:
+    """Return how many bytes come after the last line feed."""
+    n_bytes = 0
+    for part in reversed(parts):
+        if len(part.newline):
+            return n_bytes + part.end - int(part.newline[-1]) - 1
+        n_bytes += part.end - part.start
+    return n_bytes
+
+
 def _joined(parts: list[bgzf.Slab]) -> bgzf.Slab:
     """Return slabs that follow each other as one: in the last one's buffer when the others fit before it."""
     last = parts[-1]
@@ -321,7 +331,7 @@ def _file_kind(path: Path, *, allow_gzip: bool) -> tuple[str, int]:
     try:
         size = path.stat().st_size
         with open(path, "rb") as handle:
-            head = handle.read(18)
+            head = handle.read(4096)
             handle.seek(max(0, size - len(bgzf.EOF_BLOCK)))
             tail = handle.read()
     except FileNotFoundError:
@@ -336,7 +346,8 @@ def _file_kind(path: Path, *, allow_gzip: bool) -> tuple[str, int]:
         return "text", size
     if not head.startswith(_GZIP_MAGIC):
         raise InputError(f"{path} is not a VCF: it begins with {head[:8]!r}, not with ##fileformat=VCF")
-    is_bgzf = head.startswith(_BGZF_MAGIC) and head[12:14] == b"BC"
+    n_extra = int.from_bytes(head[10:12], "little")
+    is_bgzf = head.startswith(_BGZF_MAGIC) and b"BC\x02\0" in head[12 : 12 + n_extra]
     if not is_bgzf and not allow_gzip:
         raise InputError(f"{path} is compressed by gzip, not by bgzip; run `gunzip -c {path.name} | bgzip` first")
     if is_bgzf and tail != bgzf.EOF_BLOCK:
