@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from genomics_dc.store.validate.grammar import calls_pattern
+from genomics_dc.store.validate.grammar import calls_pattern, is_plain_diploid
 from genomics_dc.store.validate.model import N_FIXED_COLUMNS, Field, HeaderModel, Report
 from genomics_dc.store.validate.values import (
     counts_for,
@@ -70,9 +70,11 @@ class CallRules:
                 plan.good_calls.clear()
             plan.patterns[n_alts] = None if self._plain else calls_pattern(plan.fields, n_alts)
         pattern = plan.patterns[n_alts]
+        only_genotypes = plan.keys == ("GT",) and not self._plain
         sample = 0
         for part in _slices(calls):
-            if pattern is not None and pattern.fullmatch(part):
+            is_right = only_genotypes and is_plain_diploid(part, n_alts)
+            if is_right or (pattern is not None and pattern.fullmatch(part)):
                 sample += part.count(b"\t") + 1
                 continue
             good = plan.good_calls.setdefault(n_alts, set())
