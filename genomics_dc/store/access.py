@@ -1,177 +1,368 @@
-"""The one door to a store's bytes: every file that is read is held against the manifest first.
+"""The one door to a store's bytes: every chunk that is read is held against the manifest first.
 
-Zarr reads a chunk that is not there as its fill value and, without a checksum, a flipped bit as another genotype.
-Here a file that is absent, of another size, or of another SHA-256 raises StoreError naming array, chunk and variants.
-The chunks carry CRC32C as well, for readers that know nothing of the manifest.
+Zarr reads a chunk that is not there as its fill value and, without a checksum, a flipped bit as another genotype. Here
+a chunk that is absent, of another length, or of another SHA-256 raises StoreError naming array, chunk, variants and
+samples. The chunks carry CRC32C as well, for readers that know nothing of the manifest.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
-import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.errors import StoreError
-from genomics_dc.store import manifest, schema
+from genomics_dc.store import chunks, schema
+from genomics_dc.store.chunks import ArrayMeta
+from genomics_dc.store.place import LocalPlace, Place
+from genomics_dc.store.seal import ChunkTable, read_seal
 
 if TYPE_CHECKING:
     import zarr
 
+MEND: Final = "restore the store from a copy, or build it again from its VCF"
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What is wrong with a file of an array: "missing", "size" or "checksum", in words, and the inner chunk it hits.
+
+    `coords` is None where it hits no chunk but the file around them.
+    """
+
+    kind: str
+    what: str
+    coords: tuple[int, ...] | None
+
+
+class ArrayReader:
+    """One array of a store, read chunk by chunk; threads may share it. Made by `StoreFiles.array`."""
+
+    def __init__(self, files: StoreFiles, meta: ArrayMeta) -> None:
+        self.files = files
+        self.meta = meta
+
+    @property
+    def name(self) -> str:
+        """The array's path in the store."""
+        return self.meta.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return self.meta.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The element type: NumPy's, `StringDType` for text."""
+        return self.meta.numpy_dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of an inner chunk, which is what is read at once."""
+        return self.meta.inner
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The names of the axes."""
+        return self.meta.dimensions
+
+    @property
+    def description(self) -> str:
+        """What the array holds, in words."""
+        return self.meta.description
+
+    def __repr__(self) -> str:
+        return f"ArrayReader({self.meta.name}: {self.meta.dtype}{list(self.shape)})"
+
+    def encoded(self, *coords: int) -> bytes:
+        """Return an inner chunk as it stands on disk, held against the manifest.
+
+        Raises
+        ------
+        StoreError
+            When it is missing or damaged, naming array, chunk, variants and samples.
+        """
+        return self.files.chunk_bytes(self.meta, coords)
+
+    def chunk(self, *coords: int) -> npt.NDArray[Any]:
+        """Return an inner chunk, without padding; text as Python strings in an object array."""
+        whole: npt.NDArray[Any] = self._decoded(coords, chunks.decode)
+        return whole[self._inside(coords)]
+
+    def chunk_strings(self, *coords: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return an inner chunk of text, without padding: a buffer of UTF-8, uint8[N], and start and end in it."""
+        data, start, end = self._decoded(coords, chunks.decode_strings)
+        inside = self._inside(coords)
+        return data, start[inside], end[inside]
+
+    def _decoded(self, coords: tuple[int, ...], decode: Any) -> Any:
+        encoded = self.encoded(*coords)
+        try:
+            return decode(self.meta, encoded)
+        except ValueError as error:
+            where = describe_chunk(self.meta, coords)
+            raise StoreError(f"{self.files.path}: {where} cannot be decoded: {error}; {MEND}") from error
+
+    def _inside(self, coords: tuple[int, ...]) -> tuple[slice, ...]:
+        return tuple(slice(0, span.stop - span.start) for span in self.meta.extent(coords))
+
+    def rows(self, start: int, stop: int, columns: npt.NDArray[np.integer[Any]] | None = None) -> npt.NDArray[Any]:
+        """Return rows `start` to `stop`, all columns or those numbered; only the chunks that hold them are read.
+
+        `columns` are places on the second axis, in any order. Text comes as Python strings in an object array.
+        """
+        shape, inner = self.shape, self.chunks
+        if not shape:
+            return self.chunk()
+        stop = min(stop, shape[0])
+        wanted = None if columns is None else np.asarray(columns)
+        width = shape[1:] if wanted is None else (len(wanted), *shape[2:])
+        out = np.empty((max(stop - start, 0), *width), dtype=object if self.meta.is_string else self.dtype)
+        if not out.size:
+            return out
+        for band in range(start // inner[0], math.ceil(stop / inner[0])):
+            first = band * inner[0]
+            a, b = max(start - first, 0), min(stop - first, inner[0])
+            target = slice(first + a - start, first + b - start)
+            if len(shape) == 1:
+                out[target] = self.chunk(band)[a:b]
+                continue
+            for column in range(self.meta.grid[1]):
+                left = column * inner[1]
+                into: Any = slice(left, min(left + inner[1], shape[1]))
+                take: Any = slice(None)
+                if wanted is not None:
+                    into = np.flatnonzero((wanted >= left) & (wanted < left + inner[1]))
+                    if not into.size:
+                        continue
+                    take = wanted[into] - left
+                for tail in np.ndindex(*self.meta.grid[2:]):
+                    rest = self.meta.extent((band, column, *tail))[2:]
+                    out[(target, into, *rest)] = self.chunk(band, column, *tail)[a:b][:, take]
+        return out
+
+    def read(self) -> npt.NDArray[Any]:
+        """Return the whole array."""
+        return self.rows(0, self.shape[0]) if self.shape else self.chunk()
+
+    def records_of_file(self, outer: tuple[int, ...]) -> dict[tuple[int, ...], tuple[int, int, bytes]]:
+        """Return (offset, length, SHA-256) of each inner chunk in a file, for `ArrayWriter.link`."""
+        return {
+            coords: self.files.table.record(self.name, self.meta.number(coords))
+            for coords in self.meta.chunks_of_file(outer)
+        }
+
 
 class StoreFiles:
-    """The files of one store: seal, manifest, and the checked Zarr group. Nothing is read before it is used."""
+    """The files of one store: seal, manifest, arrays. Nothing is read before it is used."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        # The open folder, not its name: when another store is published under the name, this one is read to its end.
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
-            raise StoreError(f"{path} is not there; give the folder of a store (NAME.vcz)") from None
-        except PermissionError:
-            raise StoreError(f"{path} cannot be read: you have no permission; ask its owner") from None
-        self._descriptor = descriptor
-        self._close = weakref.finalize(self, os.close, descriptor)
-        by_descriptor = Path(f"/proc/self/fd/{descriptor}")
-        self.root = by_descriptor if by_descriptor.is_dir() else path
-        self.seal = manifest.read_seal(self.root, shown=path)
+    def __init__(self, path: Path | str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.place: Place = LocalPlace(self.path)
+        self.seal = read_seal(self.place)
+        self.table = ChunkTable(self.place, self.seal)
+        self._arrays: dict[str, ArrayReader] = {}
 
     def __reduce__(self) -> tuple[type[StoreFiles], tuple[Path]]:
         return type(self), (self.path,)
 
-    @cached_property
-    def entries(self) -> dict[str, manifest.Entry]:
-        """The manifest, by file path."""
-        return manifest.read(self.root, shown=self.path)
+    def __repr__(self) -> str:
+        return f"StoreFiles({self.path})"
 
-    def _refuse_if_replaced(self) -> None:
-        """Raise StoreError when another store has been published under this path since it was opened."""
-        try:
-            there = self.path.stat()
-        except OSError:
-            return
-        ours = os.fstat(self._descriptor)
-        if (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino):
-            raise StoreError(f"{self.path} was replaced by another store while it was open; open it again")
+    @cached_property
+    def _root(self) -> dict[str, Any]:
+        """The root `zarr.json`, which holds the metadata of every array."""
+        node: dict[str, Any] = json.loads(self.metadata_file(schema.METADATA_NAME))
+        if schema.ATTRIBUTE_VCF_ZARR_VERSION not in node.get("attributes", {}):
+            raise StoreError(f"{self.path} is not a VCF Zarr store: it lacks {schema.ATTRIBUTE_VCF_ZARR_VERSION}")
+        return node
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """The attributes of the store."""
+        attributes: dict[str, Any] = self._root["attributes"]
+        return attributes
+
+    @property
+    def own(self) -> Mapping[str, Any]:
+        """Our own part of the attributes."""
+        own = self.attributes.get(schema.ATTRIBUTE_OWN)
+        return own if isinstance(own, dict) else {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every array, by its path in the store."""
+        return tuple(sorted(self.seal.arrays))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.seal.arrays
+
+    def array(self, name: str) -> ArrayReader:
+        """Return one array; raise StoreError when the store has none of that name."""
+        found = self._arrays.get(name)
+        if found is None:
+            if name not in self.seal.arrays:
+                raise StoreError(f"{self.path} has no array {name}; `genomics-dc store info` lists what it has")
+            try:
+                node = self._root["consolidated_metadata"]["metadata"][name]
+            except (KeyError, TypeError):
+                raise StoreError(f"{self.path}: the metadata of array {name} is missing; {MEND}") from None
+            found = self._arrays[name] = ArrayReader(self, ArrayMeta.from_metadata(name, node))
+        return found
 
     @cached_property
     def group(self) -> zarr.Group:
-        """The root group, opened read-only; every read through it is checked."""
-        import zarr
+        """The root group for vcztools, sgkit or xarray, read-only; every read through it is checked.
 
-        group = zarr.open_group(_checked_store(self), mode="r", zarr_format=3)
-        if schema.ATTRIBUTE_VCF_ZARR_VERSION not in group.attrs:
-            raise StoreError(f"{self.path} is not a VCF Zarr store: it lacks {schema.ATTRIBUTE_VCF_ZARR_VERSION}")
-        return group
+        Importing zarr takes half a second: nothing else here does.
+        """
+        from genomics_dc.store.zarr_view import open_checked
 
-    def array(self, name: str) -> zarr.Array[Any]:
-        """Return one array; raise StoreError when the store has none of that name."""
-        import zarr
+        self._root  # noqa: B018  (a store that is not VCF Zarr is refused here)
+        return open_checked(self)
 
+    # Bytes, checked.
+
+    def metadata_file(self, key: str) -> bytes:
+        """Return a metadata file."""
         try:
-            found = self.group[name]
-        except KeyError:
-            found = None
-        if not isinstance(found, zarr.Array):
-            raise StoreError(f"{self.path} has no array {name}; `genomics-dc store info` lists what it has")
-        return found
+            data = self.place.read(key)
+        except FileNotFoundError:
+            raise self._damaged(f"metadata file {key} is missing") from None
+        if hashlib.sha256(data).hexdigest() != self.seal.metadata.get(key):
+            raise self._damaged(f"metadata file {key} is damaged (its SHA-256 differs)")
+        return data
 
-    def check(self, key: str, data: bytes | None) -> None:
-        """Raise StoreError unless `data` are the bytes that the manifest promises for file `key`."""
+    def chunk_bytes(self, meta: ArrayMeta, coords: tuple[int, ...]) -> bytes:
+        """Return an inner chunk as it stands on disk: one read, one SHA-256."""
+        if len(coords) != len(meta.grid) or not all(0 <= c < n for c, n in zip(coords, meta.grid, strict=True)):
+            raise IndexError(f"array {meta.name} has a grid of {meta.grid} chunks, none at {coords}")
         try:
-            self._check(key, data)
-        except StoreError:
-            self._refuse_if_replaced()
-            raise
+            offset, n_bytes, sha256 = self.table.record(meta.name, meta.number(coords))
+        except StoreError as error:
+            raise self._replaced() or error from None
+        try:
+            data = self.place.read(meta.file_of(coords)[0], offset, n_bytes)
+        except FileNotFoundError:
+            raise self._damaged(f"{describe_chunk(meta, coords)} is missing") from None
+        if len(data) != n_bytes:
+            raise self._damaged(f"{describe_chunk(meta, coords)} has {len(data)} bytes, the manifest says {n_bytes}")
+        if hashlib.sha256(data).digest() != sha256:
+            raise self._damaged(f"{describe_chunk(meta, coords)} is damaged (its SHA-256 differs)")
+        return data
 
-    def _check(self, key: str, data: bytes | None) -> None:
-        if key == schema.METADATA_NAME:
-            expected_sha256 = self.seal.metadata_sha256
-        else:
-            entry = self.entries.get(key)
-            if entry is None:
-                if data is None:
-                    return
-                raise StoreError(f"{self.path}: {self.describe(key)} is not in the manifest; {_MEND}")
-            if data is not None and len(data) != entry.size_bytes:
-                raise StoreError(
-                    f"{self.path}: {self.describe(key)} has {len(data)} bytes, the manifest says "
-                    f"{entry.size_bytes}; {_MEND}"
-                )
-            expected_sha256 = entry.sha256
-        if data is None:
-            raise StoreError(f"{self.path}: {self.describe(key)} is missing; {_MEND}")
-        if hashlib.sha256(data).hexdigest() != expected_sha256:
-            raise StoreError(f"{self.path}: {self.describe(key)} is damaged (its SHA-256 differs); {_MEND}")
-
-    def describe(self, key: str) -> str:
-        """Return what file `key` is, in words: array, chunk and the variants it holds, numbered from 0, half-open."""
-        return describe(key, self.root)
-
-
-_MEND = "restore the store from a copy, or build it again from its VCF"
-
-
-def describe(key: str, root: Path) -> str:
-    """Return what file `key` of a store is: its array, its chunk, and the variants in it (zero-based, half-open)."""
-    array, separator, grid = key.partition("/c/")
-    if not separator:
-        return f"metadata file {key}"
-    where = f"array {array}, chunk {grid.replace('/', '.')}"
-    rows = variant_rows(key, root)
-    return where if rows is None else f"{where}, variants {rows[0]:,} to {rows[1]:,}"
-
-
-def variant_rows(key: str, root: Path) -> tuple[int, int] | None:
-    """Return (start, stop) of the variants in chunk file `key`, or None when its array has no variants axis."""
-    import json
-
-    array, separator, grid = key.partition("/c/")
-    if not separator:
-        return None
-    try:
-        metadata = json.loads((root / array / schema.METADATA_NAME).read_text(encoding="utf-8"))
-        names = metadata["dimension_names"]
-        if not names or names[0] != schema.DIM_VARIANTS:
+    def file(self, key: str) -> bytes | None:
+        """Return a whole file as zarr-python wants it, or None when the manifest has none of that key."""
+        if key in self.seal.metadata:
+            return self.metadata_file(key)
+        found = self._array_file(key)
+        if found is None:
             return None
-        size = int(metadata["chunk_grid"]["configuration"]["chunk_shape"][0])
-        start = int(grid.split("/")[0]) * size
-        return start, min(start + size, int(metadata["shape"][0]))
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        meta, outer = found
+        try:
+            data = self.place.read(key)
+        except FileNotFoundError:
+            raise self._damaged(f"{describe_chunk(meta, meta.chunks_of_file(outer)[0])} is missing") from None
+        for damage in self.damages(meta, outer, data):
+            where = f"file {key}" if damage.coords is None else describe_chunk(meta, damage.coords)
+            raise self._damaged(f"{where} {damage.what}")
+        return data
+
+    def damages(self, meta: ArrayMeta, outer: tuple[int, ...], data: bytes) -> Iterator[Damage]:
+        """Yield what is wrong with the bytes of an array's file; every byte of it is looked at."""
+        view = memoryview(data)
+        end, crc = 0, 0
+        places: dict[int, tuple[int, int]] = {}
+        sound = True
+        for coords in meta.chunks_of_file(outer):
+            at, size, sha256 = self.table.record(meta.name, meta.number(coords))
+            part = view[at : at + size]
+            if len(part) != size:
+                sound = False
+                held = len(part) if meta.sharded else len(data)
+                yield Damage("size", f"has {held} bytes, the manifest says {size}", coords)
+            elif hashlib.sha256(part).digest() != sha256:
+                sound = False
+                yield Damage("checksum", "is damaged (its SHA-256 differs)", coords)
+            places[meta.file_of(coords)[1]] = (at, size)
+            end = max(end, at + size)
+        if not sound:
+            return
+        if not meta.sharded:
+            if len(data) != end:
+                coords = meta.chunks_of_file(outer)[0]
+                yield Damage("size", f"has {len(data)} bytes, the manifest says {end}", coords)
+            return
+        crc = chunks.crc32c(bytes(view[:end]))
+        tail = chunks.shard_tail(meta, places, crc)
+        if len(data) != end + len(tail):
+            yield Damage("size", f"has {len(data)} bytes, the manifest says {end + len(tail)}", None)
+        elif view[end:] != tail:
+            yield Damage("checksum", "is damaged: its index is not what the manifest says", None)
+
+    def file_keys(self) -> Iterator[str]:
+        """Yield the key of every file but the manifest's own."""
+        yield from self.seal.metadata
+        for name in self.names:
+            meta = self.array(name).meta
+            for outer in meta.files():
+                yield meta.key(outer)
+
+    def has_file(self, key: str) -> bool:
+        """Tell whether the manifest has a file of that key."""
+        return key in self.seal.metadata or self._array_file(key) is not None
+
+    def _array_file(self, key: str) -> tuple[ArrayMeta, tuple[int, ...]] | None:
+        name, separator, grid = key.rpartition("/c")
+        if not separator or name not in self.seal.arrays or (grid and grid[0] != "/"):
+            return None
+        meta = self.array(name).meta
+        places = grid.split("/")[1:]
+        if len(places) != len(meta.grid) or not all(place.isdecimal() for place in places):
+            return None
+        outer = tuple(int(place) for place in places)
+        within = all(o * n < size for o, n, size in zip(outer, meta.per_outer, meta.grid, strict=True))
+        return (meta, outer) if within and meta.key(outer) == key else None
+
+    def _damaged(self, what: str) -> StoreError:
+        return self._replaced() or StoreError(f"{self.path}: {what}; {MEND}")
+
+    def _replaced(self) -> StoreError | None:
+        """Return what to say when another store has been published under this path since it was opened."""
+        if self.place.replaced():
+            return StoreError(f"{self.path} was replaced by another store while it was open; open it again")
         return None
 
 
-def array_in(group: zarr.Group, name: str) -> zarr.Array[Any]:
-    """Return an array that a group is known to have."""
-    return cast("zarr.Array[Any]", group[name])
+def describe_chunk(meta: ArrayMeta, coords: tuple[int, ...]) -> str:
+    """Return what an inner chunk is, in words: array, place in the grid, variants and samples (from 0, half-open)."""
+    where = f"array {meta.name}, chunk {'.'.join(map(str, coords))}"
+    for name in (schema.DIM_VARIANTS, schema.DIM_SAMPLES):
+        span = span_of(meta, coords, name)
+        if span is not None:
+            where += f", {name} {span[0]:,} to {span[1]:,}"
+    return where
 
 
-def dimension_names(array: zarr.Array[Any]) -> tuple[str, ...]:
-    """Return the names of an array's dimensions, or nothing when it has none."""
-    return tuple(str(name) for name in getattr(array.metadata, "dimension_names", None) or ())
+def span_of(meta: ArrayMeta, coords: tuple[int, ...], dimension: str) -> tuple[int, int] | None:
+    """Return (start, stop) of what an inner chunk holds along a dimension, or None when the array has no such one."""
+    if dimension not in meta.dimensions:
+        return None
+    span = meta.extent(coords)[meta.dimensions.index(dimension)]
+    return span.start, span.stop
 
 
-def read(array: zarr.Array[Any], start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
-    """Return the rows `start` to `stop` of an array."""
-    return np.asarray(array[start : array.shape[0] if stop is None else stop])
-
-
-def _checked_store(files: StoreFiles) -> Any:
-    """Return a read-only Zarr store over the directory which checks what it reads."""
-    from zarr.storage import LocalStore
-
-    class CheckedStore(LocalStore):
-        async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
-            whole = await super().get(key, prototype, None)
-            files.check(key, None if whole is None else whole.to_bytes())
-            if byte_range is None or whole is None:
-                return whole
-            return await super().get(key, prototype, byte_range)
-
-    return CheckedStore(files.root, read_only=True)
+def row_ranges(n_rows: int, step: int) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) over `n_rows` in steps."""
+    for start in range(0, n_rows, step):
+        yield start, min(start + step, n_rows)

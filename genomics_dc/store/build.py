@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +15,15 @@ import numpy.typing as npt
 from genomics_dc.errors import StoreError
 from genomics_dc.kernels import genotypes
 from genomics_dc.provenance import software_version
-from genomics_dc.store import manifest, schema
-from genomics_dc.store.access import array_in, dimension_names, read
+from genomics_dc.store import schema
+from genomics_dc.store.access import row_ranges
+from genomics_dc.store.chunks import ArrayMeta
+from genomics_dc.store.derived import derive_block
 from genomics_dc.store.info import StoreInfo, store_info
 from genomics_dc.store.sources import Source, field_values, prepare_sources
 from genomics_dc.store.staging import staged_store
 from genomics_dc.store.workers import encode_partition, explode_partition, run_partitions
+from genomics_dc.store.writer import StoreWriter
 
 if TYPE_CHECKING:
     import zarr
@@ -87,8 +88,6 @@ def build_store(
         )
         encoded = _encode(sources, scratch, workers=workers, progress=tell)
         _write_store(encoded, staging / "store", sources, assembly=assembly, progress=tell)
-        tell("Sealing", 0.0)
-        manifest.write(staging / "store")
         tell("Publishing", 0.0)
     tell("Done", 1.0)
     return store_info(final)
@@ -147,10 +146,25 @@ def _write_store(
 
     source = zarr.open_group(encoded, mode="r", zarr_format=3)
     header = sources[0].header
-    root = zarr.create_group(
-        store,
-        zarr_format=3,
-        attributes={
+    writer = StoreWriter(store)
+    exact = {_array_name(name): name for one in sources for name in one.exact}
+    arrays = sorted(source.arrays())
+    total = sum(array.nbytes for _, array in arrays) or 1
+    done = 0
+    for name, array in arrays:
+        progress(f"Writing {name}", done / total)
+        if name in exact:
+            _write_exactly(exact[name], name, array, writer, sources)
+        else:
+            _copy_array(name, array, writer)
+        done += array.nbytes
+    _write_region_index(source, writer)
+    if schema.CALL_GENOTYPE in source:
+        progress("Packing genotypes", 1.0)
+        _derive(cast("zarr.Array[Any]", source[schema.CALL_GENOTYPE]), writer)
+    progress("Sealing", 0.0)
+    writer.close(
+        {
             schema.ATTRIBUTE_VCF_ZARR_VERSION: schema.VCF_ZARR_VERSION,
             schema.ATTRIBUTE_SOURCE: f"genomics_dc {software_version()}",
             schema.ATTRIBUTE_META_INFORMATION: source.attrs[schema.ATTRIBUTE_META_INFORMATION],
@@ -161,69 +175,70 @@ def _write_store(
                 schema.OWN_EVERY_RECORD_HAS_GENOTYPE: all(source.every_record_has_genotype for source in sources),
             },
         },
+        operation="build",
+        n_variants=sum(source.n_records for source in sources),
+        n_samples=len(header.samples),
     )
-    arrays = sorted(source.arrays())
-    total = sum(array.nbytes for _, array in arrays) or 1
-    done = 0
-    with _quiet():
-        for name, array in arrays:
-            progress(f"Writing {name}", done / total)
-            _copy_array(name, array, root)
-            done += array.nbytes
-        for exact in sorted({name for source in sources for name in source.exact}):
-            progress(f"Writing {exact}", 1.0)
-            _rewrite_exactly(exact, root, sources)
-        _write_region_index(root)
-        if schema.CALL_GENOTYPE in root:
-            progress("Packing genotypes", 1.0)
-            _derive(root)
-        zarr.consolidate_metadata(root.store)
 
 
-def _copy_array(name: str, array: zarr.Array[Any], root: zarr.Group) -> None:
-    dimensions = dimension_names(array)
-    copy = create_array(
-        root,
-        name,
-        array.shape,
-        np.dtype(array.dtype),
-        dimensions,
-        str(array.attrs.get(schema.ATTRIBUTE_DESCRIPTION, "")),
+def _array_name(vcf_name: str) -> str:
+    category, _, key = vcf_name.partition("/")
+    return (schema.VARIANT_PREFIX if category == "INFO" else schema.CALL_PREFIX) + key
+
+
+def _meta_like(name: str, array: zarr.Array[Any], dtype: Any = None) -> ArrayMeta:
+    """Return how an array of bio2zarr's stands in our store."""
+    dimensions = tuple(str(one) for one in getattr(array.metadata, "dimension_names", None) or ())
+    kind = np.dtype(array.dtype) if dtype is None else dtype
+    inner = schema.chunk_shape(name, array.shape, dimensions)
+    return ArrayMeta(
+        name=name,
+        shape=array.shape,
+        dtype=schema.STRING_DTYPE if kind.kind in "TUO" else kind,
+        dimensions=dimensions,
+        inner=inner,
+        outer=inner,
+        description=str(array.attrs.get(schema.ATTRIBUTE_DESCRIPTION, "")),
     )
-    for start, stop in row_ranges(copy.shape[0], copy.chunks[0]):
-        copy[start:stop] = array[start:stop]
 
 
-def _rewrite_exactly(vcf_name: str, root: zarr.Group, sources: Sequence[Source]) -> None:
-    """Store a field again whose values bio2zarr cannot keep: integers -1 and -2 (its "missing" and "fill"), and NaN.
+def _copy_array(name: str, array: zarr.Array[Any], writer: StoreWriter) -> None:
+    meta = _meta_like(name, array)
+    target = writer.array(meta)
+    for coords in np.ndindex(*meta.grid):
+        target.put_array(coords, np.asarray(array[meta.extent(coords)]))
+
+
+def _write_exactly(
+    vcf_name: str, name: str, old: zarr.Array[Any], writer: StoreWriter, sources: Sequence[Source]
+) -> None:
+    """Store a field whose values bio2zarr cannot keep: integers -1 and -2 (its "missing" and "fill"), and NaN.
 
     Integers become float64, which holds every VCF integer and has missing and fill patterns of its own; the header
     that the store keeps still says Integer.
     """
-    category, _, key = vcf_name.partition("/")
-    name = (schema.VARIANT_PREFIX if category == "INFO" else schema.CALL_PREFIX) + key
-    old = array_in(root, name)
-    dimensions = dimension_names(old)
     dtype = np.dtype(np.float32) if np.dtype(old.dtype) == np.float32 else np.dtype(np.float64)
-    description = str(old.attrs.get(schema.ATTRIBUTE_DESCRIPTION, ""))
-    shape = old.shape
-    del root[name]
-    new = create_array(root, name, shape, dtype, dimensions, description)
+    meta = _meta_like(name, old, dtype)
+    target = writer.array(meta)
     missing, fill = schema.float_sentinels(dtype)
-    per_variant = int(np.prod(shape[1:], dtype=np.int64)) // (shape[1] if category == "FORMAT" else 1)
-    flat = (shape[1], per_variant) if category == "FORMAT" else (1, per_variant)
-    buffer = np.empty((new.chunks[0], *flat), dtype=dtype)
+    shape = meta.shape
+    of_samples = vcf_name.startswith("FORMAT/")
+    per_variant = int(np.prod(shape[1:], dtype=np.int64)) // (shape[1] if of_samples else 1)
+    flat = (shape[1], per_variant) if of_samples else (1, per_variant)
+    buffer = np.empty((meta.inner[0], *flat), dtype=dtype)
     row = 0
     for values in field_values(vcf_name, sources):
-        target = buffer[row % len(buffer)]
-        target[:] = fill
-        target[:, 0] = missing
+        place = buffer[row % len(buffer)]
+        place[:] = fill
+        place[:, 0] = missing
         if values is not None:
-            target[:, : values.shape[1]] = _with_sentinels(values, dtype)
+            place[:, : values.shape[1]] = _with_sentinels(values, dtype)
         row += 1
         if row % len(buffer) == 0 or row == shape[0]:
-            start = (row - 1) // len(buffer) * len(buffer)
-            new[start:row] = buffer[: row - start].reshape(row - start, *shape[1:])
+            band = (row - 1) // len(buffer)
+            rows = buffer[: row - band * len(buffer)].reshape(-1, *shape[1:])
+            for tail in np.ndindex(*meta.grid[1:]):
+                target.put_array((band, *tail), rows[(slice(None), *meta.extent((band, *tail))[1:])])
     if row != shape[0]:
         raise StoreError(f"{row:,} of {shape[0]:,} values of {vcf_name} were read; nothing was written")
 
@@ -239,100 +254,46 @@ def _with_sentinels(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArr
     return out
 
 
-def _write_region_index(root: zarr.Group) -> None:
+def _write_region_index(source: zarr.Group, writer: StoreWriter) -> None:
     """Write the region index of the VCF Zarr specification: per chunk and contig, where its records lie.
 
     Columns: chunk, contig, first position, last position, greatest end, number of records; one-based inclusive.
     """
-    position = array_in(root, schema.VARIANT_POSITION)
+    columns = (schema.VARIANT_POSITION, schema.VARIANT_CONTIG, schema.VARIANT_LENGTH)
+    position, contig, length = (np.asarray(cast("zarr.Array[Any]", source[name])[:]) for name in columns)
     index: list[tuple[int, ...]] = []
-    for chunk, (start, stop) in enumerate(row_ranges(position.shape[0], position.chunks[0])):
-        contigs = read(array_in(root, schema.VARIANT_CONTIG), start, stop)
-        first = read(position, start, stop).astype(np.int64)
-        end = first + read(array_in(root, schema.VARIANT_LENGTH), start, stop) - 1
+    for chunk, (start, stop) in enumerate(row_ranges(len(position), schema.VARIANTS_PER_CHUNK)):
+        contigs = contig[start:stop]
+        first = position[start:stop].astype(np.int64)
+        end = first + length[start:stop] - 1
         cuts = [0, *(np.flatnonzero(np.diff(contigs)) + 1).tolist(), len(contigs)]
         index.extend(
             (chunk, contigs[a], first[a], first[b - 1], end[a:b].max(), b - a) for a, b in itertools.pairwise(cuts)
         )
     rows = np.array(index, dtype=np.int32).reshape(-1, len(schema.REGION_INDEX_COLUMNS))
-    array = create_array(root, schema.REGION_INDEX, rows.shape, rows.dtype, schema.REGION_INDEX_DIMENSIONS, "")
-    array[:] = rows
+    writer.put_small(schema.REGION_INDEX, rows, schema.REGION_INDEX_DIMENSIONS)
 
 
-def create_array(
-    root: zarr.Group,
-    name: str,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    dimensions: tuple[str, ...],
-    description: str,
-) -> zarr.Array[Any]:
-    """Create one array as the schema has it; every chunk will be written, also those that hold only the fill value."""
-    return root.create_array(
-        name,
-        shape=shape,
-        dtype=dtype,
-        chunks=schema.chunk_shape(name, shape, dimensions),
-        compressors=schema.codecs(dtype),
-        fill_value=schema.fill_value(name, dtype),
-        dimension_names=dimensions or None,
-        attributes={schema.ATTRIBUTE_DESCRIPTION: description} if description else None,
-        config={"write_empty_chunks": True},
-    )
-
-
-def _derive(root: zarr.Group) -> None:
+def _derive(genotype: zarr.Array[Any], writer: StoreWriter) -> None:
     """Write the packed dosages and the counts per variant."""
-    genotype = array_in(root, schema.CALL_GENOTYPE)
     n_variants, n_samples = genotype.shape[:2]
     widths = {
         schema.DIM_VARIANTS: n_variants,
         schema.DIM_PACKED: genotypes.packed_width(n_samples),
         schema.DIM_COUNTS: 4,
     }
-    made = {
-        spec.path: create_array(
-            root,
-            spec.path,
-            tuple(widths[dimension] for dimension in spec.dimensions),
-            np.dtype(spec.dtype),
-            spec.dimensions,
-            spec.description,
-        )
-        for spec in schema.DERIVED_ARRAYS
-    }
-    for start, stop in row_ranges(n_variants, schema.VARIANTS_PER_PACKED_CHUNK):
-        packed, counts = derive_block(genotype, start, stop)
-        made[schema.PACKED_DOSAGE][start:stop] = packed
-        made[schema.VARIANT_COUNTS][start:stop] = counts
-
-
-def derive_block(
-    genotype: zarr.Array[Any], start: int, stop: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-    """Return packed dosages uint8[V, ceil(S/4)] and counts int32[V, 4] of the variants from `start` to `stop`."""
-    parts = [
-        genotypes.genotype_dosage(read(genotype, first, last))
-        for first, last in ((start + a, start + b) for a, b in row_ranges(stop - start, genotype.chunks[0]))
-    ]
-    dosage = np.concatenate(parts) if parts else np.empty((0, genotype.shape[1]), dtype=np.int8)
-    counts = np.stack([np.count_nonzero(dosage == code, axis=1) for code in (0, 1, 2, -1)], axis=1).astype(np.int32)
-    return genotypes.pack_dosage(dosage), counts
+    made = {}
+    for spec in schema.DERIVED_ARRAYS:
+        shape = tuple(widths[dimension] for dimension in spec.dimensions)
+        inner = schema.chunk_shape(spec.path, shape, spec.dimensions)
+        meta = ArrayMeta(spec.path, shape, spec.dtype, spec.dimensions, inner, inner, description=spec.description)
+        made[spec.path] = writer.array(meta)
+    for band, (start, stop) in enumerate(row_ranges(n_variants, schema.VARIANTS_PER_PACKED_CHUNK)):
+        packed, counts = derive_block(np.asarray(genotype[start:stop]))
+        for name, values in ((schema.PACKED_DOSAGE, packed), (schema.VARIANT_COUNTS, counts)):
+            if made[name].meta.n_chunks:
+                made[name].put_array((band, 0), values)
 
 
 def _silent(_step: str, _share: float) -> None:
     """Tell nobody."""
-
-
-def row_ranges(n_rows: int, step: int) -> Iterator[tuple[int, int]]:
-    """Yield (start, stop) over `n_rows` in steps."""
-    for start in range(0, n_rows, step):
-        yield start, min(start + step, n_rows)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Zarr's notes that consolidated metadata and string types are extensions of format 3."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"zarr\..*")
-        yield

@@ -69,7 +69,8 @@ class ArrayMeta:
     @cached_property
     def numpy_dtype(self) -> np.dtype[Any]:
         """The element type in memory; text is `StringDType`."""
-        return np.dtypes.StringDType() if self.is_string else np.dtype(self.dtype).newbyteorder("<")
+        kind: np.dtype[Any] = np.dtypes.StringDType() if self.is_string else np.dtype(self.dtype).newbyteorder("<")
+        return kind
 
     @property
     def sharded(self) -> bool:
@@ -246,7 +247,7 @@ def encode(meta: ArrayMeta, array: npt.NDArray[Any]) -> bytes:
 
 
 def _compress(values: npt.NDArray[Any]) -> bytes:
-    raw = memoryview(values.reshape(-1).view(np.uint8))
+    raw = values.reshape(-1).view(np.uint8)
     name = schema.BLOSC_COMPRESSOR.encode()
     return _sealed(blosc.compress(raw, name, schema.BLOSC_LEVEL, blosc.BITSHUFFLE, 0, values.itemsize))
 
@@ -269,7 +270,7 @@ def encode_strings(
         begin[place], stop[place] = start, end
         start, end = begin, stop
     joined = vlen.join(data, start.reshape(-1), end.reshape(-1))
-    return _sealed(zstd.compress(memoryview(joined), schema.ZSTD_LEVEL))
+    return _sealed(zstd.compress(joined, schema.ZSTD_LEVEL))
 
 
 def _text(meta: ArrayMeta, array: npt.NDArray[Any]) -> bytes:

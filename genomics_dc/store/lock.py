@@ -40,7 +40,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """This machine's monotonic clock."""
+    """The monotonic clock of the machine."""
 
     def monotonic(self) -> float:
         """Return seconds since the machine was started."""

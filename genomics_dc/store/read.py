@@ -16,7 +16,7 @@ from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels import genotypes
 from genomics_dc.reference import contigs as contig_names
 from genomics_dc.store import schema
-from genomics_dc.store.access import StoreFiles, dimension_names, read
+from genomics_dc.store.access import ArrayReader, StoreFiles
 
 if TYPE_CHECKING:
     import zarr
@@ -120,14 +120,14 @@ class _Shared:
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return a whole one-per-variant array (or a small one), read once."""
         if name not in self._columns:
-            column = read(self.files.array(name))
+            column = self.files.array(name).read()
             column.flags.writeable = False
             self._columns[name] = column
         return self._columns[name]
 
     @cached_property
     def sample_ids(self) -> Strings:
-        return _strings(str(name) for name in read(self.files.array(schema.SAMPLE_ID)))
+        return _strings(str(name) for name in self.files.array(schema.SAMPLE_ID).read())
 
     @cached_property
     def sample_number(self) -> dict[str, int]:
@@ -135,7 +135,7 @@ class _Shared:
 
     @cached_property
     def contigs(self) -> tuple[str, ...]:
-        return tuple(str(name) for name in read(self.files.array(schema.CONTIG_ID)))
+        return tuple(str(name) for name in self.files.array(schema.CONTIG_ID).read())
 
     @cached_property
     def n_variants(self) -> int:
@@ -194,7 +194,7 @@ class StoreView:
     @property
     def fields(self) -> tuple[str, ...]:
         """What `blocks` can be asked for."""
-        names = {name for name, _ in self._shared.files.group.arrays()}
+        names = set(self._shared.files.names)
         own = {schema.FIELD_DOSAGE, schema.FIELD_PACKED} if schema.CALL_GENOTYPE in names else set()
         kept = {name for name in names if name.startswith((schema.VARIANT_PREFIX, schema.CALL_PREFIX))}
         return tuple(sorted(kept | own))
@@ -343,7 +343,7 @@ class StoreView:
             raise UsageError("packed genotypes are of all samples of the store; ask this view for dosage")
         arrays = {name: self._shared.files.array(_ARRAY_OF_FIELD.get(name, name)) for name in wanted}
         for name, array in arrays.items():
-            if dimension_names(array)[:1] != (schema.DIM_VARIANTS,):
+            if array.dimensions[:1] != (schema.DIM_VARIANTS,):
                 raise UsageError(f"{name} is not an array over variants; blocks are")
         step = min((array.chunks[0] for array in arrays.values()), default=schema.VARIANTS_PER_CHUNK)
         readers = {name: _ChunkReader(array, self._sample_numbers) for name, array in arrays.items()}
@@ -370,8 +370,7 @@ class StoreView:
         return bool(self._own(schema.OWN_EVERY_RECORD_HAS_GENOTYPE))
 
     def _own(self, name: str) -> Any:
-        own = self._shared.files.group.attrs.get(schema.ATTRIBUTE_OWN)
-        return own.get(name) if isinstance(own, dict) else None
+        return self._shared.files.own.get(name)
 
     def sample_numbers(self) -> Rows | None:
         """Return the columns in the store of this view's samples, int64[S], or None when it has all in store order."""
@@ -408,8 +407,7 @@ class StoreView:
         return self._rows_in_region(rows, step) if isinstance(step, _Region) else self._rows_passing(rows, step)
 
     def _contig_length(self, contig: str) -> int | None:
-        group = self._shared.files.group
-        if schema.CONTIG_LENGTH not in group:
+        if schema.CONTIG_LENGTH not in self._shared.files:
             return None
         length = int(self._shared.column(schema.CONTIG_LENGTH)[self.contigs.index(contig)])
         return length if length > 0 else None
@@ -524,9 +522,9 @@ _ARRAY_OF_FIELD: Mapping[str, str] = {
 class _ChunkReader:
     """Reads one array by chunk, keeping the last chunk: arrays of larger chunks are not decoded twice."""
 
-    def __init__(self, array: zarr.Array[Any], sample_numbers: Rows | None) -> None:
+    def __init__(self, array: ArrayReader, sample_numbers: Rows | None) -> None:
         self.array = array
-        of_samples = dimension_names(array)[1:2] == (schema.DIM_SAMPLES,)
+        of_samples = array.dimensions[1:2] == (schema.DIM_SAMPLES,)
         self._numbers = sample_numbers if of_samples else None
         self._start = self._stop = -1
         self._held: npt.NDArray[Any] | None = None
@@ -545,21 +543,7 @@ class _ChunkReader:
         return self._held[local]
 
     def _read(self, span: slice) -> npt.NDArray[Any]:
-        if self._numbers is None:
-            return read(self.array, span.start, span.stop)
-        if not self._numbers.size:
-            return np.empty((span.stop - span.start, 0, *self.array.shape[2:]), dtype=self.array.dtype)
-        # Only the sample chunks that hold a wanted sample are read.
-        width = self.array.chunks[1]
-        shape = (span.stop - span.start, len(self._numbers), *self.array.shape[2:])
-        out = np.empty(shape, dtype=self.array.dtype)
-        chunk_of = self._numbers // width
-        for chunk in np.unique(chunk_of):
-            places = np.flatnonzero(chunk_of == chunk)
-            first = int(chunk) * width
-            part = np.asarray(self.array[span, first : first + width])
-            out[:, places] = part[:, self._numbers[places] - first]
-        return out
+        return self.array.rows(span.start, span.stop, self._numbers)
 
 
 def _rows_by_chunk(rows: Rows, step: int) -> Iterator[Rows]:

@@ -2,7 +2,7 @@
 
 A store is a VCF Zarr group (specification 0.4 or newer; https://github.com/sgkit-dev/vcf-zarr-spec) in Zarr format 3.
 The standard arrays stand at the root, so that vcztools, bio2zarr, sgkit and xarray open it unchanged. What kernels read
-stands in the group `derived`. `manifest.json` lists every other file with its size and SHA-256.
+stands in the group `derived`. `manifest.json` and `manifest.bin` hold the hash of every chunk and of all metadata.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """Version of our own part (attributes, derived group, manifest). A reader refuses a version that it does not know."""
 VCF_ZARR_VERSION: Final = "0.4"
 
@@ -29,7 +29,6 @@ OWN_EVERY_RECORD_HAS_GENOTYPE: Final = "every_record_has_genotype"
 MANIFEST_NAME: Final = "manifest.json"
 CHUNK_TABLE_NAME: Final = "manifest.bin"
 METADATA_NAME: Final = "zarr.json"
-CHUNK_TABLE_NAME: Final = "manifest.bin"
 
 DIM_VARIANTS: Final = "variants"
 DIM_SAMPLES: Final = "samples"
@@ -63,10 +62,6 @@ FIELD_PACKED: Final = "packed"
 
 VARIANT_PREFIX: Final = "variant_"
 CALL_PREFIX: Final = "call_"
-
-BLOSC_COMPRESSOR: Final = "zstd"
-BLOSC_LEVEL: Final = 5
-ZSTD_LEVEL: Final = 5
 
 VARIANTS_PER_CHUNK: Final = 1_000
 SAMPLES_PER_CHUNK: Final = 10_000
@@ -144,23 +139,6 @@ def fill_value(name: str, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "f":
         return float_sentinels(dtype)[0]
     return ""
-
-
-def codecs(dtype: np.dtype[Any]) -> list[Any]:
-    """Return the bytes-to-bytes codecs of a chunk: compression, then CRC32C as the last, over what stands on disk.
-
-    Numbers go through Blosc (bit-shuffled zstd), strings through plain zstd.
-    """
-    from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
-    from zarr.codecs.blosc import BloscShuffle
-
-    if dtype.kind in "biuf":
-        compression: Any = BloscCodec(
-            typesize=dtype.itemsize, cname="zstd", clevel=5, shuffle=BloscShuffle.bitshuffle, blocksize=0
-        )
-    else:
-        compression = ZstdCodec(level=5, checksum=False)
-    return [compression, Crc32cCodec()]
 
 
 def chunk_shape(name: str, shape: tuple[int, ...], dimensions: tuple[str, ...]) -> tuple[int, ...]:

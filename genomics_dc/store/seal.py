@@ -217,6 +217,8 @@ def _other_format(place: Place, version: object) -> StoreError:
 class ChunkTable:
     """The records of `manifest.bin`, read by page when first asked for, each page held against the seal."""
 
+    RECORD_BYTES: Final = RECORD.itemsize
+
     def __init__(self, place: Place, seal: Seal) -> None:
         self._place = place
         self._seal = seal

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from genomics_dc.errors import InputError, StoreError, UsageError
 from genomics_dc.kernels import genotypes
 from genomics_dc.store import StoreView, build_store
+from genomics_dc.store.place import LocalPlace
 from tests.builders import random_records, write_vcf
 from tests.store.conftest import N_SAMPLES, N_VARIANTS
 
@@ -241,17 +242,28 @@ def test_a_vcf_without_samples(tmp_path):
 def test_opening_is_quick_and_reads_one_chunk_for_a_small_region(cohort_store, monkeypatch):
     import time
 
-    StoreView.open(cohort_store).assembly  # noqa: B018  (brings zarr in)
+    StoreView.open(cohort_store).assembly  # noqa: B018  (brings in what is imported at first use)
     started = time.perf_counter()
     opened = StoreView.open(cohort_store)
     assert opened.n_samples == N_SAMPLES
     assert time.perf_counter() - started < 0.5  # 14 ms alone on two cores; other tests may run beside this one
-    read = []
-    check = opened._shared.files.check
-    monkeypatch.setattr(opened._shared.files, "check", lambda key, data: (read.append(key), check(key, data)))
+    read = spy_on_reads(monkeypatch)
     opened.region("2:3,600-3,601").samples(["S1"]).dosage()
     chunks = [key for key in read if "/c/" in key and key.startswith("derived")]
     assert chunks == ["derived/packed_dosage/c/0/0"]
+
+
+def spy_on_reads(monkeypatch) -> list[str]:
+    """Return a list that grows by the key of each file that is read from now on."""
+    told = []
+    read = LocalPlace.read
+
+    def spy(self, key, *where):
+        told.append(key)
+        return read(self, key, *where)
+
+    monkeypatch.setattr(LocalPlace, "read", spy)
+    return told
 
 
 def test_sample_chunks_without_a_wanted_sample_are_not_read(tmp_path, monkeypatch):
@@ -262,9 +274,7 @@ def test_sample_chunks_without_a_wanted_sample_are_not_read(tmp_path, monkeypatc
     build_store(vcf, tmp_path / "out.vcz")
     opened = StoreView.open(tmp_path / "out.vcz")
     whole = next(opened.blocks("call_DP"))["call_DP"]
-    read = []
-    check = opened._shared.files.check
-    monkeypatch.setattr(opened._shared.files, "check", lambda key, data: (read.append(key), check(key, data)))
+    read = spy_on_reads(monkeypatch)
     part = next(opened.samples(["S9", "S0"]).blocks("call_DP"))["call_DP"]
     np.testing.assert_array_equal(part, whole[:, [9, 0]])
     assert sorted(key for key in read if key.startswith("call_DP/c")) == ["call_DP/c/0/0", "call_DP/c/0/2"]
