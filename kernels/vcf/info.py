@@ -170,7 +170,7 @@ def read_info_integers(data: npt.NDArray[np.uint8], span: npt.NDArray[np.int64],
     n_rows = span.shape[0]
     values = np.empty((n_rows, width), dtype=np.int32)
     count, problems, seen = _blank(n_rows)
-    _integers(data, span, values, count, problems, seen)
+    _integers(data, np.ascontiguousarray(span), values, count, problems, seen)
     return InfoValues(values, count, problems, _values_seen(seen))
 
 
@@ -179,7 +179,7 @@ def read_info_floats(data: npt.NDArray[np.uint8], span: npt.NDArray[np.int64], w
     n_rows = span.shape[0]
     values = np.empty((n_rows, width), dtype=np.float32)
     count, problems, seen = _blank(n_rows)
-    _floats(data, span, values, values.view(np.uint32), count, problems, seen)
+    _floats(data, np.ascontiguousarray(span), values, values.view(np.uint32), count, problems, seen)
     return InfoValues(values, count, problems, _values_seen(seen))
 
 
@@ -196,7 +196,7 @@ def read_info_strings(
     start = np.empty((n_rows, width), dtype=np.int64)
     end = np.empty((n_rows, width), dtype=np.int64)
     count, problems, seen = _blank(n_rows)
-    _strings(data, span, split, one_character, start, end, count, problems, seen)
+    _strings(data, np.ascontiguousarray(span), split, one_character, start, end, count, problems, seen)
     return InfoStrings(start, end, count, problems, _values_seen(seen))
 
 

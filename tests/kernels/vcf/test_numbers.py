@@ -17,7 +17,7 @@ from genomics_dc.kernels.vcf.numbers import (
 
 
 def buffer(text):
-    return np.frombuffer(f"x{text}y".encode(), dtype=np.uint8), 1, 1 + len(text.encode())
+    return np.frombuffer(f"x{text}y".encode(), dtype=np.uint8).copy(), 1, 1 + len(text.encode())
 
 
 def float_of(text):

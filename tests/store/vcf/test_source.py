@@ -175,6 +175,13 @@ def test_utf8_is_text(tmp_path, small, inflater):
     assert lines_of(path, 7, threads=2) == lines
 
 
+def tried(path):
+    try:
+        return lines_of(path, 10, threads=2), None
+    except InputError as error:
+        return [], str(error)
+
+
 def test_damage_anywhere_is_found(tmp_path, small, inflater):
     """A changed byte anywhere: an error that names the file, or the very same text (a byte that means nothing)."""
     lines = [record(number) for number in range(60)]
@@ -185,19 +192,20 @@ def test_damage_anywhere_is_found(tmp_path, small, inflater):
         flipped = bytearray(whole)
         flipped[place] ^= 1 << generator.randrange(8)
         path = written(tmp_path, flipped)
-        try:
-            assert lines_of(path, 10, threads=2) == lines
-        except InputError as error:
-            assert str(path) in str(error)
-            assert "\n" not in str(error)
+        got, error = tried(path)
+        if error is None:
+            assert got == lines
+        else:
+            assert str(path) in error
+            assert "\n" not in error
     for _ in range(60):
         cut = generator.randrange(1, len(whole) - 28)
         path = written(tmp_path, whole[:cut] + EOF_BLOCK)
-        try:
-            got = lines_of(path, 10)  # cut between two blocks: only the last line may be short
+        got, error = tried(path)
+        if error is None:  # cut between two blocks: only the last line may be short
             assert got[:-1] == lines[: len(got) - 1]
-        except InputError as error:
-            assert str(path) in str(error)
+        else:
+            assert str(path) in error
 
 
 def test_what_comes_before_the_damage_is_yielded(tmp_path, small, inflater):
@@ -210,13 +218,17 @@ def test_what_comes_before_the_damage_is_yielded(tmp_path, small, inflater):
     path = written(tmp_path, data + damaged + EOF_BLOCK)
     n_whole = first.count(b"\n")
     got = []
+
+    def read():
+        for batch in VcfSource(path).batches(10):
+            got.extend(batch.text(row) for row in range(len(batch)))
+
     with pytest.raises(
         InputError,
         match=rf"in.vcf.gz is truncated or damaged after line {n_whole}: the block's checksum \(CRC32\) disagrees "
         rf"with its text \(byte {len(data):,} of the file\); copy",
     ):
-        for batch in VcfSource(path).batches(10):
-            got += [batch.text(row) for row in range(len(batch))]
+        read()
     assert got == lines[: (n_whole - 5) // 10 * 10]
 
 
@@ -238,7 +250,7 @@ def test_files_that_are_something_else(tmp_path, data, pattern):
 
 
 def test_paths_that_are_no_files(tmp_path):
-    with pytest.raises(InputError, match="none.vcf does not exist"):
+    with pytest.raises(InputError, match=r"none.vcf does not exist"):
         VcfSource(tmp_path / "none.vcf")
     with pytest.raises(InputError, match="is a folder"):
         VcfSource(tmp_path)
@@ -248,7 +260,7 @@ def test_gzip_cut_short(tmp_path, small):
     text = (HEADER + "\n".join(map(record, range(500))) + "\n").encode()
     data = gzip.compress(text)
     assert len(lines_of(written(tmp_path, data + gzip.compress(b"") + bytes(10)), allow_gzip=True)) == 500
-    with pytest.raises(InputError, match="the compressed data end too early|truncated or damaged"):
+    with pytest.raises(InputError, match=r"the compressed data end too early|truncated or damaged"):
         lines_of(written(tmp_path, data[: len(data) // 2]), allow_gzip=True)
 
 
