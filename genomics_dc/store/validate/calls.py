@@ -113,7 +113,7 @@ class CallRules:
                 continue
             if b"%" in key:
                 report.add("format-key-escaped", "a key should have no percent encoding", key, column=_FORMAT, key=name)
-            if not _ALPHANUMERIC.fullmatch(key):
+            if not _ALPHANUMERIC.fullmatch(key) and self._model.is_first("FORMAT letters", name):
                 message = "a key should be letters and digits"
                 report.add("format-key-alphanumeric", message, key, column=_FORMAT, key=name)
             if ("FORMAT", name) not in self._model.fields and self._model.is_first("FORMAT", name):

@@ -20,6 +20,14 @@ _NOT_NEGATIVE = rb"(?>[0-9]{1,9}+|\.)"
 _FLOAT = rb"(?>-?+(?>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+|\.)"
 _NOT_NEGATIVE_FLOAT = rb"(?>(?>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+|\.)"
 _MOST_REPEATS = 2_000
+# AF is at most 1. END is held against POS by the caller, who needs a number.
+_SPECIAL = {
+    "AF": (
+        "Float",
+        rb"(?>0(?:\.[0-9]++)?+(?:[eE]-[0-9]++)?+|1(?:\.0++)?+|[0-9](?:\.[0-9]++)?+[eE]-0*+[1-9][0-9]*+|\.)",
+    ),
+    "END": ("Integer", rb"[0-9]{1,9}+"),
+}
 _ONE_DIGIT = 10
 _MOST_ALLELES = 100
 
@@ -103,6 +111,9 @@ def _list(field: Field, n_alts: int, ploidies: tuple[int, ...], *, is_info: bool
 
 
 def _value(field: Field, *, is_info: bool, space: bool) -> bytes | None:
+    if is_info and field.key in _SPECIAL:
+        type_name, text = _SPECIAL[field.key]
+        return text if field.type == type_name else None
     if field.type == "Integer":
         return _NOT_NEGATIVE if field.not_negative else _INTEGER
     if field.type == "Float":

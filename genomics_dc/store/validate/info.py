@@ -30,6 +30,7 @@ class InfoRules:
         self._model = model
         self._plain = plain
         self._fields: dict[bytes, Field | None] = {}
+        self._good_flags: set[bytes] = set()
         self._patterns: dict[tuple[bytes, int], re.Pattern[bytes]] = {}
 
     def check(self, value: bytes, n_alts: int, position: int | None, report: Report) -> None:
@@ -42,8 +43,12 @@ class InfoRules:
             key, equals, text = item.partition(b"=")
             keys.add(key)
             n_items += 1
+            if not equals:
+                if key not in self._good_flags:
+                    self._item(key, equals, text, n_alts, position, report)
+                continue
             pattern = self._patterns.get((key, n_alts))
-            if pattern is None or not equals or not pattern.fullmatch(text):
+            if pattern is None or not pattern.fullmatch(text) or (key == b"END" and int(text) < (position or 0)):
                 self._item(key, equals, text, n_alts, position, report)
         if len(keys) != n_items:
             self._repeated(value, report)
@@ -87,6 +92,8 @@ class InfoRules:
             return
         if field.type == "Flag":
             _check_flag(equals, text, name, report)
+            if not equals and not self._plain and len(self._good_flags) < _MOST_KEYS:
+                self._good_flags.add(key)
         elif not equals:
             report.add("info-no-value", f"{name} is not a flag and should have a value", key, column=_INFO, key=name)
         else:
@@ -138,7 +145,7 @@ class InfoRules:
         return None
 
     def _remember(self, key: bytes, field: Field, n_alts: int) -> None:
-        if self._plain or field.key in {"AF", "CIGAR", "END"} or (key, n_alts) in self._patterns:
+        if self._plain or field.key == "CIGAR" or (key, n_alts) in self._patterns:
             return
         if len(self._patterns) >= _MOST_PATTERNS:
             self._patterns.clear()

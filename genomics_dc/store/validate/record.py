@@ -8,7 +8,7 @@ from genomics_dc.store.validate.findings import Finding
 from genomics_dc.store.validate.info import InfoRules
 from genomics_dc.store.validate.model import N_FIXED_COLUMNS, HeaderModel, Report
 from genomics_dc.store.validate.order import OrderRules
-from genomics_dc.store.validate.site import SiteRules
+from genomics_dc.store.validate.site import PLAIN_RECORD, SiteRules
 from genomics_dc.store.validate.text import check_text
 
 _ID = 3
@@ -23,6 +23,7 @@ class RecordRules:
     def __init__(self, model: HeaderModel, order: OrderRules | None = None, *, plain: bool = False) -> None:
         self._model = model
         self._order = order
+        self._plain = plain
         self._site = SiteRules(model)
         self._alleles = AlleleRules(model)
         self._info = InfoRules(model, plain=plain)
@@ -36,6 +37,8 @@ class RecordRules:
         report = Report(self._model.dialect, number)
         if not is_clean:
             check_text(line, report)
+        if not self._plain and self._is_plain_record(line, report):
+            return report.findings
         if line.startswith(b"#"):
             report.add("meta-late", "lines that begin with # come before the records", line)
             return report.findings
@@ -56,6 +59,23 @@ class RecordRules:
             columns[_ID - 1] = b"."
         self._check_columns(columns, report, has_calls=n_columns == self._model.n_columns)
         return report.findings
+
+    def _is_plain_record(self, line: bytes, report: Report) -> bool:
+        """Take the short way where one pattern accepts all site columns; return whether it did."""
+        match = PLAIN_RECORD.fullmatch(line)
+        if match is None or line.count(b"\t") + 1 != self._model.n_columns:
+            return False
+        chrom, pos, identifiers, ref, alt, filters, info, keys, calls = match.groups()
+        position = int(pos)
+        alts = [] if alt == b"." else alt.split(b",")
+        if not self._site.is_known(chrom, position, filters) or ref in alts or len(set(alts)) != len(alts):
+            return False
+        self._info.check(info, len(alts), position, report)
+        if keys is not None:
+            self._calls.check(keys, calls, len(alts), report)
+        if self._order is not None:
+            self._order.check(_bare(chrom), position, identifiers, ref, alts, report)
+        return True
 
     def _check_columns(self, columns: list[bytes], report: Report, *, has_calls: bool) -> None:
         chrom, pos, identifiers, ref, alt, qual, filters, info = columns[:N_FIXED_COLUMNS]

@@ -301,7 +301,7 @@ _TABLE = (
     # FORMAT and calls
     Rule("format-key", "EEEEE", "1.4.2", "1.6.2", "a key of FORMAT is spelled as the version asks, and is not empty"),
     Rule("format-key-escaped", "--WWW", "", "1.2, 1.6.2", "a key of FORMAT has no percent encoding"),
-    Rule("format-key-alphanumeric", "WW---", "1.4.2", "", "a key of FORMAT is alphanumeric"),
+    Rule("format-key-alphanumeric", "WW---", "1.4.2", "", "a key of FORMAT is alphanumeric (said once for each)"),
     Rule("format-repeated", "EEEEE", "1.4.2", "1.6.2", "a key is there once"),
     Rule("format-gt-first", "EEEEE", "1.4.2", "1.6.2", "GT, where there is one, is the first key"),
     Rule("format-local-alleles", "----E", "", "1.6.2", "LAA comes before the local-allele keys, after GT only"),

@@ -13,6 +13,12 @@ AMBIGUOUS_BASES = re.compile(rb"[ACGTNacgtnRYSWKMBDHVryswkmbdhv]+")
 _SPACE = re.compile(rb"\s")
 _NOT_IN_NAME = re.compile(rb'[,"<>]')
 _BRACKETED = re.compile(rb"<[^\s,<>]+>")
+# All columns of a record, where each is of its most usual kind: one ID, bases in REF and ALT, a plain QUAL.
+PLAIN_RECORD = re.compile(
+    rb"([^\t]++)\t([0-9]{1,9}+)\t([^\t;\s]++)\t([ACGTNacgtn]++)\t(\.|[ACGTNacgtn]++(?:,[ACGTNacgtn]++)*+)"
+    rb"\t(?>\.|[0-9]++(?:\.[0-9]++)?+)\t([^\t]++)\t([^\t]++)(?:\t([^\t]++)\t(.++))?+",
+    re.DOTALL,
+)
 _LAST_POSITION = 2**31 - 1
 _MOST_REMEMBERED = 10_000
 
@@ -24,6 +30,13 @@ class SiteRules:
         self._model = model
         self._good_chroms: dict[bytes, int | None] = {}
         self._good_filters: set[bytes] = {b".", b"PASS"}
+
+    def is_known(self, chrom: bytes, position: int, filters: bytes) -> bool:
+        """Return whether a contig and filters were right before, and the position is on the contig."""
+        if chrom not in self._good_chroms or filters not in self._good_filters:
+            return False
+        length = self._good_chroms[chrom]
+        return length is None or position <= length + 1
 
     def chrom(self, value: bytes, report: Report) -> int | None:
         """Check CHROM; return the contig's length where the header has it."""
