@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+
+import numpy as np
 
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.files import atomic_path, refuse_existing
+from genomics_dc.store.ordered import default_threads
+from genomics_dc.store.query_lines import query
 from genomics_dc.store.read import StoreView
-from genomics_dc.store.text import header, records, write_query
+from genomics_dc.store.text import header, record_blocks
+from genomics_dc.store.vcf.bgzf_writer import BgzfWriter
+from genomics_dc.store.vcf.csi import csi_index
 
-_RECORDS_PER_WRITE = 1_000
+__all__ = ["export_vcf", "query"]
+
+# htslib, in a process of its own: it keeps Python's lock while it works.
+_TO_BCF = """
+import pysam.bcftools, sys
+pysam.bcftools.view("--no-version", "-Ob", "-o", sys.argv[1], "-", catch_stdout=False)
+"""
 
 
 def export_vcf(view: StoreView, output: Path | str | os.PathLike[str], *, force: bool = False) -> int:
@@ -21,9 +35,6 @@ def export_vcf(view: StoreView, output: Path | str | os.PathLike[str], *, force:
     INFO and FORMAT keys (but GT, which is first) come in alphabetical order. INFO of a view of some samples is that of
     the source: AC and AN are not counted anew.
     """
-    import pysam
-    import pysam.bcftools
-
     final = Path(output)
     kind = next((suffix for suffix in (".vcf.gz", ".vcf", ".bcf") if final.name.endswith(suffix)), None)
     if kind is None:
@@ -33,63 +44,61 @@ def export_vcf(view: StoreView, output: Path | str | os.PathLike[str], *, force:
         refuse_existing(index, force=force)
     with atomic_path(final, force=force) as temporary:
         if kind == ".vcf":
-            with open(temporary, "w", encoding="utf-8", newline="\n") as plain:
-                return _write(view, plain)
-        text = temporary if kind == ".vcf.gz" else temporary.with_name(temporary.name + ".vcf.gz")
-        try:
-            with pysam.BGZFile(str(text), "wb", None) as compressed:
-                n_records = _write(view, _Encoded(compressed))
-            if kind == ".bcf":
-                made = pysam.bcftools.view("--no-version", "-Ob", "-o", str(temporary), str(text), catch_stdout=False)
-                assert made is None or made == ""
-        finally:
-            if text != temporary:
-                text.unlink(missing_ok=True)
+            with open(temporary, "wb") as plain:
+                return _write(view, plain.write)
         with atomic_path(index, force=force) as temporary_index:
-            pysam.bcftools.index("--csi", "--force", "-o", str(temporary_index), str(temporary), catch_stdout=False)
-    return n_records
+            if kind == ".vcf.gz":
+                return _write_compressed(view, temporary, temporary_index)
+            return _write_bcf(view, temporary, temporary_index)
 
 
-class _Encoded:
-    """A text face for a BGZF file."""
-
-    def __init__(self, handle: object) -> None:
-        self._handle = handle
-
-    def write(self, text: str) -> int:
-        self._handle.write(text.encode("utf-8"))  # type: ignore[attr-defined]
-        return len(text)
-
-
-def _write(view: StoreView, output: TextIO | _Encoded) -> int:
-    output.write(header(view))
+def _write(view: StoreView, write: Callable[[bytes | memoryview], object]) -> int:
+    write(header(view).encode())
     n_records = 0
-    waiting: list[str] = []
-    for record in records(view):
-        waiting.append(record)
-        n_records += 1
-        if len(waiting) == _RECORDS_PER_WRITE:
-            output.write("\n".join(waiting) + "\n")
-            waiting.clear()
-    if waiting:
-        output.write("\n".join(waiting) + "\n")
+    for lines in record_blocks(view):
+        write(lines.text)
+        n_records = lines.stop
     return n_records
 
 
-def query(
-    path: Path | str | os.PathLike[str],
-    output: TextIO,
-    *,
-    query_format: str,
-    region: str | None = None,
-    samples: list[str] | None = None,
-) -> None:
-    """Write one line per variant of a store as `bcftools query -r region -s samples -f query_format` does."""
-    view = StoreView.open(path)
-    if region is not None:
-        view = view.region(region)
-    if samples is not None:
-        if not samples:
-            raise InputError("no sample is named; leave the option out to have all")
-        view = view.samples(samples)
-    write_query(view, query_format, output)
+def _write_compressed(view: StoreView, path: Path, index: Path) -> int:
+    """Write BGZF and its index: where the records stand is known while they are written."""
+    head = header(view).encode()
+    ends = [np.array([len(head)], dtype=np.int64)]
+    threads = default_threads()
+    with open(path, "wb") as handle, BgzfWriter(handle, threads=threads) as packed:
+        packed.write(head)
+        at = len(head)
+        for lines in record_blocks(view):
+            packed.write(lines.text)
+            ends.append(lines.end + at)
+            at += len(lines.data)
+        packed.close()
+        offsets = packed.offsets(np.concatenate(ends))
+    contig, start, end = view.extents()
+    table = csi_index(view.contigs, contig, start, end, offsets[:-1], offsets[1:])
+    with open(index, "wb") as handle, BgzfWriter(handle, threads=1) as packed:
+        packed.write(table)
+    return len(start)
+
+
+def _write_bcf(view: StoreView, path: Path, index: Path) -> int:
+    import pysam.bcftools
+
+    command = [sys.executable, "-c", _TO_BCF, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stderr is not None
+        try:
+            n_records = _write(view, child.stdin.write)
+            child.stdin.close()
+        except BrokenPipeError:
+            n_records = -1
+        except BaseException:
+            child.kill()
+            raise
+        told = child.stderr.read().decode(errors="replace").strip()
+    if child.returncode or n_records < 0:
+        raise InputError(f"{view.path} cannot be written as BCF, whose header must declare every field: {told[-500:]}")
+    pysam.bcftools.index("--csi", "--force", "-o", str(index), str(path), catch_stdout=False)
+    return n_records

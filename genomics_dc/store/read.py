@@ -14,15 +14,21 @@ import numpy.typing as npt
 
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels import genotypes
+from genomics_dc.kernels.vcf.records import Strings
 from genomics_dc.reference import contigs as contig_names
 from genomics_dc.store import schema
-from genomics_dc.store.access import ArrayReader, StoreFiles
+from genomics_dc.store.loader import Loader, bands
+from genomics_dc.store.opened import Opened, Words, words_of
+from genomics_dc.store.ordered import default_threads, ordered
 
 if TYPE_CHECKING:
     import zarr
 
-Strings = npt.NDArray[np.object_]
+    from genomics_dc.store.vcf.header import Field
+
 Rows = npt.NDArray[np.int64]
+
+_MEMORY_BYTES = 256 << 20
 
 # A frequency that equals the threshold is kept, although 0.07 * 100 is more than 7 in floating point.
 _ROUNDING = 2.0**-44
@@ -38,13 +44,13 @@ class Sites:
     """
 
     index: Rows
-    contig: Strings
+    contig: Words
     position: npt.NDArray[np.int32]
-    identifier: Strings
-    ref: Strings
-    alt: Strings
+    identifier: Words
+    ref: Words
+    alt: Words
     n_alleles: npt.NDArray[np.int16]
-    filters: Strings
+    filters: Words
     quality: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -54,7 +60,7 @@ class Sites:
         return f"Sites({len(self):,} variants)"
 
     @property
-    def variant_id(self) -> Strings:
+    def variant_id(self) -> Words:
         """str[V]: the identifier, or "contig:position:ref:alt" where there is none."""
         made = [
             name if name != "." else f"{contig}:{position}:{ref}:{alt}"
@@ -62,7 +68,7 @@ class Sites:
                 self.identifier, self.contig, self.position, self.ref, self.alt, strict=True
             )
         ]
-        return _strings(made)
+        return words_of(made)
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,42 +112,6 @@ class _Filters:
     index: tuple[int, ...] | None = None
 
 
-class _Shared:
-    """What all views of one opened store share: its files, and the columns read so far."""
-
-    def __init__(self, path: Path) -> None:
-        self.files = StoreFiles(path)
-        self._columns: dict[str, npt.NDArray[Any]] = {}
-
-    def __reduce__(self) -> tuple[type[_Shared], tuple[Path]]:
-        # another process opens the store for itself: no array travels
-        return type(self), (self.files.path,)
-
-    def column(self, name: str) -> npt.NDArray[Any]:
-        """Return a whole one-per-variant array (or a small one), read once."""
-        if name not in self._columns:
-            column = self.files.array(name).read()
-            column.flags.writeable = False
-            self._columns[name] = column
-        return self._columns[name]
-
-    @cached_property
-    def sample_ids(self) -> Strings:
-        return _strings(str(name) for name in self.files.array(schema.SAMPLE_ID).read())
-
-    @cached_property
-    def sample_number(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self.sample_ids)}
-
-    @cached_property
-    def contigs(self) -> tuple[str, ...]:
-        return tuple(str(name) for name in self.files.array(schema.CONTIG_ID).read())
-
-    @cached_property
-    def n_variants(self) -> int:
-        return int(self.files.array(schema.VARIANT_POSITION).shape[0])
-
-
 class StoreView:
     """Some variants and some samples of a store. Immutable: every method gives a new view and leaves this one.
 
@@ -151,7 +121,7 @@ class StoreView:
 
     def __init__(
         self,
-        shared: _Shared,
+        shared: Opened,
         steps: tuple[_Region | _Filters, ...] = (),
         sample_numbers: Rows | None = None,
         parent: StoreView | None = None,
@@ -164,7 +134,7 @@ class StoreView:
     @classmethod
     def open(cls, path: Path | str | os.PathLike[str]) -> Self:
         """Open the store at `path`; raise StoreError when it is damaged or not a store."""
-        return cls(_Shared(Path(path)))
+        return cls(Opened(Path(path)))
 
     def __repr__(self) -> str:
         rows = f"{len(self._rows):,}" if "_rows" in self.__dict__ or not self._steps else "some"
@@ -200,7 +170,7 @@ class StoreView:
         return tuple(sorted(kept | own))
 
     @cached_property
-    def sample_ids(self) -> Strings:
+    def sample_ids(self) -> Words:
         """str[S], in the order of this view."""
         everyone = self._shared.sample_ids
         return everyone if self._sample_numbers is None else everyone[self._sample_numbers]
@@ -321,7 +291,10 @@ class StoreView:
         return self._sites_of(self._rows)
 
     def blocks(self, *fields: str) -> Iterator[Block]:
-        """Yield the view in blocks of variants that follow the chunk grid; memory is bounded by one chunk.
+        """Yield the view in blocks of variants that follow the chunk grid.
+
+        Threads read and decode the blocks that come next, a few, and as many as a quarter of a gigabyte holds: the
+        reader of a wide cohort has one in memory.
 
         Parameters
         ----------
@@ -341,21 +314,48 @@ class StoreView:
         wanted = fields or (schema.FIELD_DOSAGE,)
         if schema.FIELD_PACKED in wanted and self._sample_numbers is not None:
             raise UsageError("packed genotypes are of all samples of the store; ask this view for dosage")
-        arrays = {name: self._shared.files.array(_ARRAY_OF_FIELD.get(name, name)) for name in wanted}
-        for name, array in arrays.items():
-            if array.dimensions[:1] != (schema.DIM_VARIANTS,):
-                raise UsageError(f"{name} is not an array over variants; blocks are")
-        step = min((array.chunks[0] for array in arrays.values()), default=schema.VARIANTS_PER_CHUNK)
-        readers = {name: _ChunkReader(array, self._sample_numbers) for name, array in arrays.items()}
-        for rows in _rows_by_chunk(self._rows, step):
-            start = int(rows[0]) // step * step
-            parts = {}
-            for name, reader in readers.items():
-                part = reader.rows(rows, start, start + step)
-                if name == schema.FIELD_DOSAGE:
-                    part = genotypes.unpack_dosage(part, len(self._shared.sample_ids), self._sample_numbers)
-                parts[name] = part
-            yield Block(rows, parts)
+        array_of = {name: _ARRAY_OF_FIELD.get(name, name) for name in wanted}
+        loader = self.loader(*array_of.values())
+        rows = self._rows
+        n_samples = len(self._shared.sample_ids) if schema.FIELD_DOSAGE in wanted else 0
+
+        def block_of(part: Rows) -> Block:
+            arrays = loader.load(part)
+            parts: dict[str, npt.NDArray[Any]] = {}
+            for name in wanted:
+                values = arrays[array_of[name]]
+                if isinstance(values, Strings):
+                    parts[name] = words_of(values)
+                elif name == schema.FIELD_DOSAGE:
+                    parts[name] = genotypes.unpack_dosage(values, n_samples, self._sample_numbers)
+                else:
+                    parts[name] = values
+            return Block(part, parts)
+
+        block_bytes = loader.step * (loader.row_bytes(self.n_samples) + (self.n_samples if n_samples else 0))
+        threads = default_threads()
+        ahead = min(threads + 1, _MEMORY_BYTES // max(block_bytes, 1))
+        yield from ordered(block_of, bands(rows, loader.step), threads=threads, ahead=ahead)
+
+    def extents(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return contig number, start and end of each variant, int64[V]; zero-based half-open."""
+        rows = self._rows
+        start = self._shared.numbers(schema.VARIANT_POSITION, rows).astype(np.int64) - 1
+        length = np.maximum(self._shared.numbers(schema.VARIANT_LENGTH, rows).astype(np.int64), 1)
+        return self._shared.numbers(schema.VARIANT_CONTIG, rows).astype(np.int64), start, start + length
+
+    def loader(self, *names: str) -> Loader:
+        """Return what reads rows of these arrays for this view's samples, chunk by chunk; threads may share it."""
+        return Loader(self._shared.files, dict.fromkeys(names), self._sample_numbers)
+
+    def field_dtype(self, name: str) -> np.dtype[Any] | None:
+        """Return the type of an array of numbers, or None when it is text."""
+        reader = self._shared.files.array(name)
+        return None if reader.meta.is_string else np.dtype(reader.dtype)
+
+    def filter_names(self) -> tuple[str, ...]:
+        """Return the names of FILTERs by number: the columns of `variant_filter`."""
+        return self._shared.filters
 
     def zarr_group(self) -> zarr.Group:
         """Return the VCF Zarr group of the whole store, read-only and checked, for vcztools, sgkit or xarray."""
@@ -364,6 +364,10 @@ class StoreView:
     def vcf_header(self) -> str:
         """Return the header text of the VCF that the store was built from."""
         return str(self._own(schema.OWN_HEADER) or "")
+
+    def declared_fields(self) -> tuple[Mapping[str, Field], Mapping[str, Field]]:
+        """Return the fields of INFO and of FORMAT as the source VCF declared them, by key."""
+        return self._shared.declared_fields
 
     def every_record_has_genotype(self) -> bool:
         """Tell whether the VCF had GT in each record, so that no call of a record is "./." rather than no GT."""
@@ -407,26 +411,22 @@ class StoreView:
         return self._rows_in_region(rows, step) if isinstance(step, _Region) else self._rows_passing(rows, step)
 
     def _contig_length(self, contig: str) -> int | None:
-        if schema.CONTIG_LENGTH not in self._shared.files:
+        lengths = self._shared.contig_lengths
+        if lengths is None:
             return None
-        length = int(self._shared.column(schema.CONTIG_LENGTH)[self.contigs.index(contig)])
+        length = int(lengths[self.contigs.index(contig)])
         return length if length > 0 else None
 
     def _rows_in_region(self, rows: Rows, region: _Region) -> Rows:
         if not rows.size:
             return rows
-        number = self.contigs.index(region.contig)
-        position = self._shared.column(schema.VARIANT_POSITION)[rows]
-        keep = self._shared.column(schema.VARIANT_CONTIG)[rows] == number
-        if region.end is not None:
-            keep &= position - 1 < region.end
-        if region.start:
-            length = np.maximum(self._shared.column(schema.VARIANT_LENGTH)[rows], 1)
-            keep &= position.astype(np.int64) - 1 + length > region.start
-        return cast("Rows", rows[keep])
+        inside = self._shared.rows_in(self.contigs.index(region.contig), region.start, region.end)
+        if len(rows) == self._shared.n_variants:
+            return inside
+        return rows[np.isin(rows, inside, assume_unique=True)]
 
     def _check_filters(self, names: frozenset[str]) -> None:
-        known = {str(name) for name in self._shared.column(schema.FILTER_ID)} | {"PASS", "."}
+        known = {*self._shared.filters, "PASS", "."}
         unknown = sorted(names - known)
         if unknown:
             raise InputError(f"{self.path} declares no FILTER {', '.join(unknown)}; it has {', '.join(sorted(known))}")
@@ -469,13 +469,7 @@ class StoreView:
     def _genotype_counts(self, rows: Rows) -> npt.NDArray[np.int32]:
         """Return int32[V, 4]: hom_ref, het, hom_alt, missing over this view's samples."""
         if self._sample_numbers is None:
-            reader = _ChunkReader(self._shared.files.array(schema.VARIANT_COUNTS), None)
-            step = reader.array.chunks[0]
-            parts = []
-            for part in _rows_by_chunk(rows, step):
-                start = int(part[0]) // step * step
-                parts.append(reader.rows(part, start, start + step))
-            return cast("npt.NDArray[np.int32]", np.concatenate(parts))
+            return cast("npt.NDArray[np.int32]", self._shared.numbers(schema.VARIANT_COUNTS, rows))
         chosen = type(self)(self._shared, (), self._sample_numbers)
         chosen.__dict__["_rows"] = rows
         return np.concatenate(
@@ -485,31 +479,34 @@ class StoreView:
             ]
         ).astype(np.int32)
 
-    def _filter_names(self, rows: Rows) -> Strings:
-        ids = [str(name) for name in self._shared.column(schema.FILTER_ID)]
-        table = self._shared.column(schema.VARIANT_FILTER)[rows]
+    def _filter_names(self, rows: Rows) -> Words:
+        ids = self._shared.filters
+        table = self._shared.numbers(schema.VARIANT_FILTER, rows)
         patterns, which = np.unique(table, axis=0, return_inverse=True)
-        names = [";".join(ids[j] for j in np.flatnonzero(pattern)) or "." for pattern in patterns]
-        return _strings(names[j] for j in which.reshape(-1))
+        names = words_of(";".join(ids[j] for j in np.flatnonzero(pattern)) or "." for pattern in patterns)
+        return names[which.reshape(-1)]
 
     def _sites_of(self, rows: Rows) -> Sites:
         shared = self._shared
-        alleles = shared.column(schema.VARIANT_ALLELE)[rows]
-        alleles = alleles.astype(object)
-        n_alleles = np.count_nonzero(alleles != "", axis=1).astype(np.int16)
-        alt = [",".join(row[1:n]) if n > 1 else "." for row, n in zip(alleles, n_alleles, strict=True)]
-        names = np.array(self.contigs, dtype=object)
-        quality = shared.column(schema.VARIANT_QUALITY)[rows].astype(np.float32)
+        alleles = shared.sites(schema.VARIANT_ALLELE, rows)
+        assert isinstance(alleles, Strings)
+        there = alleles.end > alleles.start
+        n_alleles = np.count_nonzero(there, axis=1).astype(np.int16)
+        alt = words_of(alleles[:, 1]) if alleles.shape[1] > 1 else words_of(["."] * len(rows))
+        alt[n_alleles < 2] = "."
+        for row in np.flatnonzero(n_alleles > 2):
+            alt[row] = ",".join(alleles[row, 1 : n_alleles[row]].flat())
+        names = words_of(self.contigs)
         return Sites(
             index=rows,
-            contig=names[shared.column(schema.VARIANT_CONTIG)[rows]] if rows.size else _strings([]),
-            position=shared.column(schema.VARIANT_POSITION)[rows].astype(np.int32),
-            identifier=shared.column(schema.VARIANT_ID)[rows].astype(object),
-            ref=alleles[:, 0],
-            alt=_strings(alt),
+            contig=names[shared.numbers(schema.VARIANT_CONTIG, rows)] if rows.size else words_of([]),
+            position=shared.numbers(schema.VARIANT_POSITION, rows).astype(np.int32),
+            identifier=shared.words(schema.VARIANT_ID, rows),
+            ref=words_of(alleles[:, 0]),
+            alt=alt,
             n_alleles=n_alleles,
-            filters=self._filter_names(rows) if rows.size else _strings([]),
-            quality=quality,
+            filters=self._filter_names(rows) if rows.size else words_of([]),
+            quality=shared.numbers(schema.VARIANT_QUALITY, rows).astype(np.float32),
         )
 
 
@@ -517,45 +514,3 @@ _ARRAY_OF_FIELD: Mapping[str, str] = {
     schema.FIELD_DOSAGE: schema.PACKED_DOSAGE,
     schema.FIELD_PACKED: schema.PACKED_DOSAGE,
 }
-
-
-class _ChunkReader:
-    """Reads one array by chunk, keeping the last chunk: arrays of larger chunks are not decoded twice."""
-
-    def __init__(self, array: ArrayReader, sample_numbers: Rows | None) -> None:
-        self.array = array
-        of_samples = array.dimensions[1:2] == (schema.DIM_SAMPLES,)
-        self._numbers = sample_numbers if of_samples else None
-        self._start = self._stop = -1
-        self._held: npt.NDArray[Any] | None = None
-
-    def rows(self, rows: Rows, start: int, stop: int) -> npt.NDArray[Any]:
-        """Return the rows numbered `rows`, which all lie in start..stop."""
-        if not (self._start <= start and stop <= self._stop):
-            step = self.array.chunks[0]
-            self._start = start // step * step
-            self._stop = max(self._start + step, stop)
-            self._held = self._read(slice(self._start, min(self._stop, self.array.shape[0])))
-        assert self._held is not None
-        local = rows - self._start
-        if len(local) == len(self._held):
-            return self._held
-        return self._held[local]
-
-    def _read(self, span: slice) -> npt.NDArray[Any]:
-        return self.array.rows(span.start, span.stop, self._numbers)
-
-
-def _rows_by_chunk(rows: Rows, step: int) -> Iterator[Rows]:
-    """Yield the parts of sorted `rows` that lie in one chunk of `step` rows each."""
-    if not rows.size:
-        return
-    cuts = np.flatnonzero(np.diff(rows // step)) + 1
-    yield from np.split(rows, cuts)
-
-
-def _strings(values: Iterable[str]) -> Strings:
-    listed = list(values)
-    array = np.empty(len(listed), dtype=object)
-    array[:] = listed
-    return array

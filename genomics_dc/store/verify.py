@@ -14,9 +14,10 @@ from genomics_dc.errors import GenomicsError, StoreError
 from genomics_dc.provenance import JsonValue
 from genomics_dc.store.access import StoreFiles
 from genomics_dc.store.check import Finding, check_content, check_files
+from genomics_dc.store.differences import differences
 from genomics_dc.store.read import StoreView
 from genomics_dc.store.sources import ordered_spans, prepare_sources, quiet_htslib
-from genomics_dc.store.text import differences, records
+from genomics_dc.store.text import records
 
 _MOST_RECORDS_SHOWN = 100
 
@@ -57,7 +58,7 @@ def verify_store(
     Always: every file is there with its size, every chunk and every shard's index has its hash, no other file is there,
     and the hashes give the store hash. `deep`: every chunk is decoded, and the packed genotypes and counts are derived
     again and compared.
-    `against`: every record and every INFO and FORMAT field is compared with those VCFs; see `text.differences` for
+    `against`: every record and every INFO and FORMAT field is compared with those VCFs; see `differences` for
     what counts.
 
     Raises

@@ -104,6 +104,11 @@ class Lines:
     data: npt.NDArray[np.uint8]
     end: npt.NDArray[np.int64]
 
+    @property
+    def text(self) -> memoryview:
+        """The bytes, for a file."""
+        return self.data.data
+
 
 class Buffers:
     """Room for text that is used again: a fresh one costs as much as to print into it. Threads may share it."""

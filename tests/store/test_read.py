@@ -166,7 +166,7 @@ def test_views_are_immutable_and_keep_their_type(cohort_store):
     assert whole.n_variants == N_VARIANTS
     assert whole.n_samples == N_SAMPLES
     with pytest.raises(ValueError, match="read-only"):
-        whole._shared.column("variant_position")[0] = 1
+        whole._shared.numbers("variant_position", np.arange(N_VARIANTS))[0] = 1
 
 
 def test_no_sample_and_no_variant(view):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genomics_dc.store import StoreView, build_store, export_vcf, query, verify_store
-from genomics_dc.store.text import differences
+from genomics_dc.store.differences import differences
 from tests.builders import write_vcf
 
 COHORTS = [

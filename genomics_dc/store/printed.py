@@ -1,0 +1,333 @@
+"""What can be printed of a store's records, and the steps that make a line of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from genomics_dc.kernels.vcf import records
+from genomics_dc.kernels.vcf.records import Records, Strings
+from genomics_dc.store import schema
+from genomics_dc.store.variant_type import variant_type
+from genomics_dc.store.vcf.header import Field
+
+if TYPE_CHECKING:
+    from genomics_dc.store.read import StoreView
+
+Arrays = Mapping[str, npt.NDArray[Any] | Strings]
+
+_SITE_COLUMNS = frozenset(
+    {
+        schema.VARIANT_CONTIG,
+        schema.VARIANT_POSITION,
+        schema.VARIANT_LENGTH,
+        schema.VARIANT_ALLELE,
+        schema.VARIANT_ID,
+        schema.VARIANT_ID_MASK,
+        schema.VARIANT_QUALITY,
+        schema.VARIANT_FILTER,
+    }
+)
+_GENOTYPE_ARRAYS = frozenset({schema.CALL_GENOTYPE, schema.CALL_GENOTYPE_PHASED, schema.CALL_GENOTYPE_MASK})
+_KINDS = {"Integer": records.INTEGER, "Float": records.FLOAT, "Flag": records.FLAG}
+
+
+@dataclass(frozen=True)
+class Literal:
+    """Text as it stands."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A value of each record, or of each sample in it: the arrays that it needs, and how a page gets it."""
+
+    name: str
+    arrays: tuple[str, ...]
+    add: Callable[[Page], int]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A column's values; only number `item`, from 0, when it is given."""
+
+    column: Column
+    item: int | None = None
+
+
+@dataclass(frozen=True)
+class Info:
+    """The INFO column."""
+
+
+@dataclass(frozen=True)
+class Calls:
+    """FORMAT and the columns of the samples; `keys` and `values` say which of the two."""
+
+    keys: bool = True
+    values: bool = True
+
+
+@dataclass(frozen=True)
+class EachSample:
+    """Steps for every sample of a record."""
+
+    steps: tuple[Step, ...]
+
+
+Step = Literal | Value | Info | Calls | EachSample
+
+
+@dataclass(frozen=True)
+class Key:
+    """A field of INFO or FORMAT: its key, its array, and what it holds (INTEGER, FLOAT, STRING, FLAG)."""
+
+    key: str
+    array: str
+    kind: int
+    of_samples: bool
+
+    def column(self) -> Column:
+        """Return the column of its values."""
+        return Column(self.array, (self.array,), lambda page: page.values(self))
+
+
+class Contents:
+    """What a view's records are made of: its contigs, FILTERs, samples, and the fields of INFO and FORMAT."""
+
+    def __init__(self, view: StoreView) -> None:
+        self._view = view
+        self.samples = view.sample_ids
+        self.has_genotypes = schema.CALL_GENOTYPE in view.fields
+        self.has_phase = schema.CALL_GENOTYPE_PHASED in view.fields
+        self.always_genotypes = view.every_record_has_genotype()
+
+    @cached_property
+    def contigs(self) -> Strings:
+        """Names of contigs by number."""
+        return Strings.of(self._view.contigs)
+
+    @cached_property
+    def filters(self) -> tuple[str, ...]:
+        """Names of FILTERs by number."""
+        return self._view.filter_names()
+
+    @cached_property
+    def sample_names(self) -> Strings:
+        """Names of samples, [1, S]."""
+        return Strings.of(np.asarray(self.samples, dtype=object).reshape(1, -1))
+
+    @cached_property
+    def info(self) -> tuple[Key, ...]:
+        """The fields of INFO, by alphabet."""
+        return tuple(
+            self._key(name, schema.VARIANT_PREFIX, self._declared[0])
+            for name in self._view.fields
+            if name.startswith(schema.VARIANT_PREFIX) and name not in _SITE_COLUMNS
+        )
+
+    @cached_property
+    def calls(self) -> tuple[Key, ...]:
+        """The fields of FORMAT but GT, by alphabet."""
+        return tuple(
+            self._key(name, schema.CALL_PREFIX, self._declared[1])
+            for name in self._view.fields
+            if name.startswith(schema.CALL_PREFIX) and name not in _GENOTYPE_ARRAYS
+        )
+
+    @property
+    def _declared(self) -> tuple[Mapping[str, Field], Mapping[str, Field]]:
+        return self._view.declared_fields()
+
+    def _key(self, array: str, prefix: str, declared: Mapping[str, Field]) -> Key:
+        key = array.removeprefix(prefix)
+        dtype = self._view.field_dtype(array)
+        if dtype is None:
+            kind = records.STRING
+        elif dtype.kind == "b":
+            kind = records.FLAG
+        elif dtype.kind == "f":
+            # an Integer field stands as float64 when -1 or -2 occur as values
+            kind = _KINDS.get(declared[key].type, records.FLOAT) if key in declared else records.FLOAT
+        else:
+            kind = records.INTEGER
+        return Key(key, array, kind, prefix == schema.CALL_PREFIX)
+
+
+class Page:
+    """The records of one block, as `kernels.vcf.records` prints them."""
+
+    def __init__(self, contents: Contents, rows: npt.NDArray[np.int64], arrays: Arrays) -> None:
+        self.contents = contents
+        self.rows = rows
+        self.arrays = arrays
+        self.records = Records(len(rows), len(contents.samples))
+        self._added: dict[str, int] = {}
+
+    def field(self, column: Column) -> int:
+        """Return the number of a column's field in `records`, which is added at the first time."""
+        if column.name not in self._added:
+            self._added[column.name] = column.add(self)
+        return self._added[column.name]
+
+    def values(self, key: Key) -> int:
+        """Add a field of INFO or FORMAT."""
+        values = self.arrays[key.array]
+        if isinstance(values, Strings):
+            return self.records.strings(key.key, values, of_samples=key.of_samples)
+        return self.records.numbers(key.key, key.kind, values, of_samples=key.of_samples)
+
+    def numbers(self, name: str) -> npt.NDArray[Any]:
+        """Return an array that holds no strings."""
+        values = self.arrays[name]
+        assert not isinstance(values, Strings)
+        return values
+
+    def strings(self, name: str) -> Strings:
+        """Return an array of strings."""
+        values = self.arrays[name]
+        assert isinstance(values, Strings)
+        return values
+
+    def lines(self, steps: Sequence[Step], buffers: records.Buffers) -> list[records.Lines]:
+        """Return the text of all records."""
+        return list(self.records.lines(self._program(steps), buffers=buffers))
+
+    def _program(self, steps: Sequence[Step]) -> list[tuple[int, int]]:
+        program: list[tuple[int, int]] = []
+        for step in steps:
+            match step:
+                case Literal(text):
+                    program.append((records.LITERAL, self.records.word(text)))
+                case Value(column, None):
+                    program.append((records.VALUE, self.field(column)))
+                case Value(column, int(item)):
+                    program += [(records.ITEM, self.field(column)), (0, item)]
+                case Info():
+                    fields = [self.field(key.column()) for key in self.contents.info]
+                    self.records.set_info(fields)
+                    program.append((records.INFO, len(fields)))
+                case Calls(keys, values):
+                    calls = [self.field(key.column()) for key in self.contents.calls]
+                    genotypes = [self.field(GENOTYPE)] if self.contents.has_genotypes else []
+                    self.records.set_calls(genotypes + calls, genotypes if self.contents.always_genotypes else [])
+                    n_calls = len(genotypes) + len(calls)
+                    if keys:
+                        program.append((records.KEYS, n_calls))
+                    if values:
+                        program.append((records.CALLS, n_calls))
+                case EachSample(inner):
+                    body = self._program(inner)
+                    program += [(records.EACH_SAMPLE, len(body)), *body]
+        return program
+
+
+def needed_arrays(contents: Contents, steps: Sequence[Step]) -> set[str]:
+    """Return the names of the arrays that a page must have for these steps."""
+    names: set[str] = set()
+    for step in steps:
+        match step:
+            case Value(column, _):
+                names |= set(column.arrays)
+            case Info():
+                names |= {key.array for key in contents.info}
+            case Calls():
+                names |= {key.array for key in contents.calls}
+                if contents.has_genotypes:
+                    names |= set(GENOTYPE.arrays)
+            case EachSample(inner):
+                names |= needed_arrays(contents, inner)
+            case Literal():
+                pass
+    return names if contents.has_phase else names - {schema.CALL_GENOTYPE_PHASED}
+
+
+def _contig(page: Page) -> int:
+    return page.records.strings("CHROM", page.contents.contigs[page.numbers(schema.VARIANT_CONTIG)])
+
+
+def _position(page: Page) -> int:
+    return page.records.numbers("POS", records.INTEGER, page.numbers(schema.VARIANT_POSITION))
+
+
+def _position_from_zero(page: Page) -> int:
+    # 0-based text of a telomere (POS 0) is -1, which numbers of a store hold as "missing"
+    values = page.numbers(schema.VARIANT_POSITION).astype(np.float64) - 1
+    return page.records.numbers("POS0", records.INTEGER, values)
+
+
+def _end(page: Page) -> int:
+    length = np.maximum(page.numbers(schema.VARIANT_LENGTH).astype(np.float64), 1)
+    return page.records.numbers("END", records.INTEGER, page.numbers(schema.VARIANT_POSITION) + length - 1)
+
+
+def _identifier(page: Page) -> int:
+    return page.records.strings("ID", page.strings(schema.VARIANT_ID))
+
+
+def _alleles(page: Page) -> int:
+    return page.records.strings("ALLELES", page.strings(schema.VARIANT_ALLELE))
+
+
+def _reference(page: Page) -> int:
+    return page.records.strings("REF", page.strings(schema.VARIANT_ALLELE)[:, 0])
+
+
+def _alternatives(page: Page) -> int:
+    return page.records.part(page.field(ALLELES), 1)
+
+
+def _quality(page: Page) -> int:
+    return page.records.numbers("QUAL", records.FLOAT, page.numbers(schema.VARIANT_QUALITY))
+
+
+def _filter(page: Page) -> int:
+    table = page.numbers(schema.VARIANT_FILTER)
+    patterns, which = np.unique(np.packbits(table, axis=1), axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    first = [int(np.flatnonzero(which == j)[0]) for j in range(len(patterns))]
+    names = page.contents.filters
+    words = Strings.of([";".join(names[j] for j in np.flatnonzero(table[row])) or "." for row in first])
+    return page.records.strings("FILTER", words[which])
+
+
+def _type(page: Page) -> int:
+    alleles = page.strings(schema.VARIANT_ALLELE).tolist()
+    return page.records.strings("TYPE", Strings.of([variant_type(*[word for word in row if word]) for row in alleles]))
+
+
+def _sample(page: Page) -> int:
+    return page.records.strings("SAMPLE", page.contents.sample_names, of_samples=True)
+
+
+def _genotype(page: Page) -> int:
+    phased = page.arrays.get(schema.CALL_GENOTYPE_PHASED)
+    assert not isinstance(phased, Strings)
+    return page.records.genotypes(page.numbers(schema.CALL_GENOTYPE), phased)
+
+
+def _bases(page: Page) -> int:
+    page.field(GENOTYPE)
+    return page.records.bases(page.field(ALLELES))
+
+
+CONTIG = Column("CHROM", (schema.VARIANT_CONTIG,), _contig)
+POSITION = Column("POS", (schema.VARIANT_POSITION,), _position)
+POSITION_FROM_ZERO = Column("POS0", (schema.VARIANT_POSITION,), _position_from_zero)
+END = Column("END", (schema.VARIANT_POSITION, schema.VARIANT_LENGTH), _end)
+IDENTIFIER = Column("ID", (schema.VARIANT_ID,), _identifier)
+ALLELES = Column("ALLELES", (schema.VARIANT_ALLELE,), _alleles)
+REFERENCE = Column("REF", (schema.VARIANT_ALLELE,), _reference)
+ALTERNATIVES = Column("ALT", (schema.VARIANT_ALLELE,), _alternatives)
+QUALITY = Column("QUAL", (schema.VARIANT_QUALITY,), _quality)
+FILTER = Column("FILTER", (schema.VARIANT_FILTER,), _filter)
+TYPE = Column("TYPE", (schema.VARIANT_ALLELE,), _type)
+SAMPLE = Column("SAMPLE", (), _sample)
+GENOTYPE = Column("GT", (schema.CALL_GENOTYPE, schema.CALL_GENOTYPE_PHASED), _genotype)
+BASES = Column("TGT", (*GENOTYPE.arrays, schema.VARIANT_ALLELE), _bases)
