@@ -48,9 +48,7 @@ def put_integers(
     )
 
 
-def put_words(
-    values: npt.NDArray[Any], first_sample: int, n_samples: int, tile: npt.NDArray[Any], fill: Any
-) -> None:
+def put_words(values: npt.NDArray[Any], first_sample: int, n_samples: int, tile: npt.NDArray[Any], fill: Any) -> None:
     """Copy [V, S, W] of some samples as they are into a tile [T, U, X] of the same type; past W stands `fill`."""
     _check(values.shape, first_sample, n_samples, tile)
     n_records, width = values.shape[0], values.shape[2]

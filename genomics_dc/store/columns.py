@@ -228,9 +228,7 @@ def needs(column: Column, seen: Seen, form: Form, widths: Widths, *, has_genotyp
     if rank <= widths.rank.get(column.name, 0) and not wider:
         return None
     genotypes = seen.width if wider and column.number == "G" and not has_genotype else 0
-    return Widths(
-        own={column.name: seen.width} if wider else {}, rank={column.name: rank}, genotypes=genotypes
-    )
+    return Widths(own={column.name: seen.width} if wider else {}, rank={column.name: rank}, genotypes=genotypes)
 
 
 def column_of(field: Field, *, of_samples: bool, where: str) -> Column:
@@ -253,9 +251,14 @@ def column_of(field: Field, *, of_samples: bool, where: str) -> Column:
         kinds.get(field.type, STRING),
         number,
         of_samples,
-        field.description,
+        escaped(field.description),
         field.type == "Character",
     )
+
+
+def escaped(description: str) -> str:
+    r"""Return a description as it stands between the quotes of a header line: \" for a quote, \\ for a backslash."""
+    return description.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def missing_and_fill(dtype: str) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ import numpy.typing as npt
 from genomics_dc.kernels import tiles
 from genomics_dc.kernels.vcf.info import (
     InfoSpans,
+    InfoStrings,
+    InfoValues,
     read_info_flags,
     read_info_floats,
     read_info_integers,
@@ -31,7 +33,6 @@ from genomics_dc.store.chunks import encode, encode_strings
 from genomics_dc.store.columns import (
     DIM_ALLELES,
     FLAG,
-    FLOAT,
     INTEGER,
     INTEGER_TYPES,
     STRING,
@@ -104,20 +105,41 @@ class BatchEncoder:
         InputError
             For the first record that breaks the file, naming file, line, sample and what was expected.
         """
+        encoded = self._run(batch, sites, dry=False)
+        assert encoded is not None
+        return encoded
+
+    def measure(self, batch: TextBatch, sites: Sites) -> None:
+        """Widen the shared shapes to what a batch asks for, and raise what `encode` raises."""
+        self._run(batch, sites, dry=True)
+
+    def _run(self, batch: TextBatch, sites: Sites, *, dry: bool) -> Encoded | None:
         info = read_info_spans(batch.data, batch.columns, self._info_names, with_order=self._layout.keep_info_order)
         wrong = (batch.problems | sites.problems | info.problems) & ~np.int64(SUSPECT)
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             if row:
-                self.encode(batch_part(batch, 0, row), sites_part(sites, 0, row))  # an earlier one may be wrong too
+                self.measure(batch_part(batch, 0, row), sites_part(sites, 0, row))  # an earlier one may be wrong too
             problems.raise_first(wrong, batch, self._layout.header)
         self._check_formats(batch)
         widths = self._shapes.join(Widths(alleles=int(sites.n_alleles.max(initial=2))))
         while True:
             try:
+                if dry:
+                    self._measure(batch, sites, info, widths)
+                    return None
                 return self._encode(batch, sites, info, widths)
             except TooNarrowError as needed:
                 widths = self._shapes.join(needed.widths)
+
+    def _measure(self, batch: TextBatch, sites: Sites, info: InfoSpans, widths: Widths) -> None:
+        """Read everything, and raise when it does not fit the widths."""
+        forms = {column.name: self._shapes.form(column, widths) for column in self._layout.columns}
+        if self._calls is not None:
+            self._calls.measure(batch, sites, widths, forms)
+        for column in self._layout.info:
+            span = info.span[:, self._info_number[column.key]]
+            self._read_info(batch, span, column, forms[column.name], widths)
 
     def _encode(self, batch: TextBatch, sites: Sites, info: InfoSpans, widths: Widths) -> Encoded:
         forms = {column.name: self._shapes.form(column, widths) for column in self._layout.columns}
@@ -131,6 +153,10 @@ class BatchEncoder:
             absent.update(calls.absent)
             every_record_has_genotype = calls.every_record_has_genotype
             sample_counts = calls.sample_counts
+        elif self._layout.keeps_genotype:
+            forms[schema.VARIANT_COUNTS] = self._layout.fixed[schema.VARIANT_COUNTS]
+            meta = self._layout.meta(schema.VARIANT_COUNTS, forms[schema.VARIANT_COUNTS])
+            chunks[schema.VARIANT_COUNTS] = [encode(meta, np.zeros((len(batch), 4), dtype=np.int32))]
         for column in self._layout.info:
             span = info.span[:, self._info_number[column.key]]
             chunks[column.name] = [self._info(batch, span, column, forms[column.name], widths)]
@@ -179,8 +205,7 @@ class BatchEncoder:
             schema.VARIANT_FILTER: sites.filters,
         }
         for name, values in numbers.items():
-            form = forms.get(name) or self._layout.fixed[name]
-            forms[name] = form
+            form = forms.setdefault(name, self._layout.fixed.get(name, contig))
             chunks[name] = [encode(self._layout.meta(name, form), values)]
         forms[schema.VARIANT_ID] = self._layout.fixed[schema.VARIANT_ID]
         for name, first, last in ((schema.VARIANT_ID, id_start, id_end), (schema.VARIANT_ALLELE, start, end)):
@@ -197,31 +222,36 @@ class BatchEncoder:
             length = np.where(fits, end - sites.position + 1, length)
         return length
 
-    def _info(
-        self, batch: TextBatch, span: npt.NDArray[np.int64], column: Column, form: Form, widths: Widths
-    ) -> bytes:
+    def _info(self, batch: TextBatch, span: npt.NDArray[np.int64], column: Column, form: Form, widths: Widths) -> bytes:
         meta = self._layout.meta(column.name, form)
+        values = self._read_info(batch, span, column, form, widths)
+        shape = (len(batch), *form.tail)
+        if isinstance(values, InfoStrings):
+            return encode_strings(meta, batch.data, values.start.reshape(shape), values.end.reshape(shape))
+        if column.kind != INTEGER:
+            return encode(meta, values.reshape(shape))
+        tile = np.empty((len(batch), 1, form.width), dtype=form.dtype)
+        tiles.put_integers(values.reshape(len(batch), 1, -1), 0, 1, tile, *missing_and_fill(form.dtype))
+        return encode(meta, tile.reshape(shape))
+
+    def _read_info(
+        self, batch: TextBatch, span: npt.NDArray[np.int64], column: Column, form: Form, widths: Widths
+    ) -> npt.NDArray[Any] | InfoStrings:
+        """Return a field's values, [V] or [V, W]; raise when one is wrong or does not fit."""
+        header = self._layout.header
         if column.kind == FLAG:
             flags, wrong = read_info_flags(batch.data, span)
-            problems.raise_first(wrong, batch, self._layout.header, key=column.key)
-            return encode(meta, flags)
+            problems.raise_first(wrong, batch, header, key=column.key)
+            return flags
+        found: InfoStrings | InfoValues
         if column.kind == STRING:
-            strings = read_info_strings(batch.data, span, form.width, one_character=column.one_character)
-            problems.raise_first(strings.problems, batch, self._layout.header, key=column.key)
-            self._check_width(batch, column, strings.count, strings.seen, form, widths)
-            return encode_strings(meta, batch.data, strings.start, strings.end)
-        read = read_info_integers if column.kind == INTEGER else read_info_floats
-        numbers = read(batch.data, span, form.width)
-        problems.raise_first(numbers.problems, batch, self._layout.header, key=column.key)
-        self._check_width(batch, column, numbers.count, numbers.seen, form, widths)
-        values = numbers.values.reshape(len(batch), *form.tail)
-        if column.kind == FLOAT:
-            return encode(meta, values)
-        tile = np.empty((len(batch), 1, form.width), dtype=form.dtype)
-        tiles.put_integers(
-            numbers.values.reshape(len(batch), 1, -1), 0, 1, tile, *missing_and_fill(form.dtype)
-        )
-        return encode(meta, tile.reshape(values.shape))
+            found = read_info_strings(batch.data, span, form.width, one_character=column.one_character)
+        else:
+            read = read_info_integers if column.kind == INTEGER else read_info_floats
+            found = read(batch.data, span, form.width)
+        problems.raise_first(found.problems, batch, header, key=column.key)
+        self._check_width(batch, column, found.count, found.seen, form, widths)
+        return found if isinstance(found, InfoStrings) else found.values
 
     def _check_width(
         self,

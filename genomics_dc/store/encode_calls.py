@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,20 +76,10 @@ class CallEncoder:
             When a value does not fit the forms.
         """
         self._tiles: dict[str, list[npt.NDArray[Any]]] = {}
-        reader = self._reader_of(tuple(forms[column.name] for column in self._columns))
-        n_records, n_samples = len(batch), self._grid.n_samples
-        call_bytes = sum(_VALUE_BYTES[column.kind] * forms[column.name].width for column in self._columns)
-        step = max(1, _SLICE_BYTES // (n_samples * call_bytes))
-        n_alleles = sites.n_alleles
+        n_records = len(batch)
         present = np.empty((n_records, len(self._columns)), dtype=np.bool_)
         genotypes = _Genotypes(n_records)
-        for first in range(0, n_records, step):
-            stop = min(first + step, n_records)
-            rows = slice(first, stop)
-            calls = reader.read(batch.data, batch.line_end[rows], batch.columns[rows], n_alleles[rows])
-            if calls.faults.any:
-                faults.raise_first_call(batch, first, calls.faults, self._columns, self._layout.header, n_alleles)
-            self._check_fit(batch, first, stop, calls, forms, widths)
+        for first, stop, calls in self._slices(batch, sites, widths, forms):
             present[first:stop] = calls.present
             for column in self._columns:
                 self._put(column, forms[column.name], calls, first, stop, n_records)
@@ -108,6 +98,28 @@ class CallEncoder:
                 every = bool(present[:, k].all())
                 sample_counts = self._genotype_chunks(genotypes, n_records, forms, chunks)
         return EncodedCalls(chunks, absent, every, sample_counts)
+
+    def measure(self, batch: TextBatch, sites: Sites, widths: Widths, forms: Mapping[str, Form]) -> None:
+        """Read the calls of a batch, and raise what `encode` raises."""
+        for _ in self._slices(batch, sites, widths, forms):
+            pass
+
+    def _slices(
+        self, batch: TextBatch, sites: Sites, widths: Widths, forms: Mapping[str, Form]
+    ) -> Iterator[tuple[int, int, CallBatch]]:
+        """Yield the calls of a batch, some records at a time, with the first record and that behind the last."""
+        reader = self._reader_of(tuple(forms[column.name] for column in self._columns))
+        call_bytes = sum(_VALUE_BYTES[column.kind] * forms[column.name].width for column in self._columns)
+        step = max(1, _SLICE_BYTES // (self._grid.n_samples * call_bytes))
+        n_alleles = sites.n_alleles
+        for first in range(0, len(batch), step):
+            stop = min(first + step, len(batch))
+            rows = slice(first, stop)
+            calls = reader.read(batch.data, batch.line_end[rows], batch.columns[rows], n_alleles[rows])
+            if calls.faults.any:
+                faults.raise_first_call(batch, first, calls.faults, self._columns, self._layout.header, n_alleles)
+            self._check_fit(batch, first, stop, calls, forms, widths)
+            yield first, stop, calls
 
     def _reader_of(self, forms: tuple[Form, ...]) -> CallReader:
         wanted = [

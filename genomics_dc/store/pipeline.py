@@ -21,11 +21,12 @@ from genomics_dc.errors import InputError
 from genomics_dc.kernels.vcf.sites import Sites
 from genomics_dc.provenance import software_version
 from genomics_dc.store import schema
-from genomics_dc.store.columns import DIM_ALLELES, Form, Shapes, Widths
+from genomics_dc.store.bases import ReferenceBases
+from genomics_dc.store.columns import DIM_ALLELES, Form, Shapes, Widths, escaped
 from genomics_dc.store.encode import BatchEncoder, Encoded
 from genomics_dc.store.growing import GrowingArray
 from genomics_dc.store.layout import DIM_FILTERS, Layout
-from genomics_dc.store.plan import Plan, Resources, rows_in_chunk
+from genomics_dc.store.plan import MOST_FILES, Plan, Resources, n_files, rows_in_chunk
 from genomics_dc.store.records import Records
 from genomics_dc.store.vcf.source import TextBatch
 from genomics_dc.store.writer import StoreWriter
@@ -33,15 +34,22 @@ from genomics_dc.store.writer import StoreWriter
 Progress = Callable[[str, float], None]
 
 _META_LINE: Final = re.compile(r"##([^=]+)=(.*)")
+_FEW: Final = 100  # records at once, where they may be wide
+_UNSURE: Final = 4  # how many times more records there may be than the size of the files makes likely
 _IN_ARRAYS: Final = frozenset({"contig", "FILTER", "INFO", "FORMAT"})
 
 
 class ReplanError(Exception):
-    """The records are wider than the plan has room for; `widths` are those met so far."""
+    """The plan does not fit the records, and none has been written in vain for long.
 
-    def __init__(self, widths: Widths) -> None:
+    `widths` are those met so far, where they are too wide; None where only the number of records is too great, which is
+    `n_variants` when all have been read.
+    """
+
+    def __init__(self, widths: Widths | None = None, n_variants: int | None = None) -> None:
         super().__init__()
         self.widths = widths
+        self.n_variants = n_variants
 
 
 @dataclass
@@ -60,15 +68,15 @@ def write_arrays(
     *,
     resources: Resources,
     assembly: str | None,
-    check: Callable[[TextBatch, Sites], None] | None,
+    bases: ReferenceBases | None,
     progress: Progress,
 ) -> None:
     """Write all arrays of a store into `folder`, which is empty, and seal it.
 
     Parameters
     ----------
-    check
-        Called with every batch in order: holds REF against a FASTA.
+    bases
+        What REF of every record is held against.
 
     Raises
     ------
@@ -77,13 +85,33 @@ def write_arrays(
     OutOfOrderError
         When contigs come in another order than that of the store.
     ReplanError
-        When chunks of so many records would not fit the memory that they are planned for.
+        When the records are wider, or more, than the plan has room for.
     """
     writing = _Writing(records, plan, folder, resources)
-    for batch, sites in writing.read(progress):
-        if check is not None:
-            check(batch, sites)
+    for batch in writing.read(progress):
+        if bases is not None:
+            bases.compare(batch)
+    if bases is not None:
+        bases.raise_on_mismatch()
     writing.finish(assembly=assembly, progress=progress)
+
+
+def measure(
+    records: Records, plan: Plan, found: ReplanError, *, resources: Resources, progress: Progress
+) -> tuple[int, Widths]:
+    """Return how many records there are and what they ask for, from a look at all of them; raise what is wrong."""
+    if found.n_variants is not None:
+        return found.n_variants, plan.widths
+    shapes = Shapes(records.header, plan.widths.joined(found.widths or Widths()))
+    layout = plan.layout(records.header)
+    encoder = BatchEncoder(layout, shapes)
+    n_variants = 0
+    for batch, sites in records.batches(_FEW, resources.threads, ahead_bytes=resources.ahead_bytes):
+        n_variants += len(batch)
+        if found.widths is not None:
+            encoder.measure(batch, sites)
+        progress(f"Measuring, {n_variants:,} records", min(0.99, records.n_bytes_read / max(1, records.n_bytes)))
+    return n_variants, shapes.widths
 
 
 class _Writing:
@@ -101,7 +129,7 @@ class _Writing:
         self._orders: dict[bytes, int] = {}
         self._order_of: list[int] = []
 
-    def read(self, progress: Progress) -> Iterator[tuple[TextBatch, Sites]]:
+    def read(self, progress: Progress) -> Iterator[TextBatch]:
         """Read and write all batches; yield each when it has been read."""
         records, resources = self._records, self._resources
         waiting: deque[Future[Encoded]] = deque()
@@ -113,7 +141,7 @@ class _Writing:
                     if self._layout is None:
                         self._begin(len(batch))
                     waiting.append(pool.submit(self._encode, batch, sites))
-                    yield batch, sites
+                    yield batch
                     del batch, sites
                     while waiting and (len(waiting) >= resources.batches or waiting[0].done()):
                         self._commit(waiting.popleft().result(), progress)
@@ -131,11 +159,15 @@ class _Writing:
 
     def _begin(self, n_first: int) -> None:
         """Fix how arrays are cut, now that it is known whether there are more records than fit one chunk."""
-        plan = self._plan
+        plan, header = self._plan, self._records.header
         if n_first < plan.variants_per_chunk:
             plan = replace(plan, variants_per_chunk=max(1, n_first), variant_chunks_per_file=1)
-        self._layout = plan.layout(self._records.header)
-        self._shapes = Shapes(self._records.header, plan.widths)
+        elif plan.n_variants is None:
+            likely = self._records.n_bytes * n_first // max(1, self._records.n_bytes_read)
+            if n_files(plan, header, _UNSURE * likely) >= MOST_FILES:
+                raise ReplanError
+        self._layout = plan.layout(header)
+        self._shapes = Shapes(header, plan.widths)
 
     def _encode(self, batch: TextBatch, sites: Sites) -> Encoded:
         encoder = getattr(self._local, "encoder", None)
@@ -159,9 +191,7 @@ class _Writing:
                 array = self._arrays[name] = GrowingArray(name, self._layout, self._store)
             array.add(parts, encoded.forms[name], encoded.n_records, encoded.absent.get(name))
         totals = self._totals
-        self._index.append(
-            np.insert(encoded.index, 0, len(self._index), axis=1)
-        )
+        self._index.append(np.insert(encoded.index, 0, len(self._index), axis=1))
         totals.n_records += encoded.n_records
         totals.every_record_has_genotype &= encoded.every_record_has_genotype
         if encoded.sample_counts is not None:
@@ -177,6 +207,9 @@ class _Writing:
         """Write what is not over variants and samples, and seal the store."""
         layout, records = self._layout, self._records
         assert layout is not None
+        n_records = self._totals.n_records
+        if self._plan.n_variants is None and n_files(self._plan, records.header, n_records) >= MOST_FILES:
+            raise ReplanError(n_variants=n_records)
         progress("Sealing", 0.99)
         self._write_empty(layout)
         contigs = records.contigs
@@ -189,7 +222,8 @@ class _Writing:
         if contigs and all(length is not None for length in contigs.values()):
             self._store.put_small(schema.CONTIG_LENGTH, np.array(list(contigs.values()), dtype=np.int64), ("contigs",))
         self._store.put_strings(schema.FILTER_ID, list(header.filters), (DIM_FILTERS,))
-        self._store.put_strings(schema.FILTER_DESCRIPTION, list(header.filters.values()), (DIM_FILTERS,))
+        descriptions = [escaped(text) for text in header.filters.values()]
+        self._store.put_strings(schema.FILTER_DESCRIPTION, descriptions, (DIM_FILTERS,))
         index = np.concatenate(self._index) if self._index else np.empty((0, 6), dtype=np.int64)
         self._store.put_small(schema.REGION_INDEX, index.astype(np.int32), schema.REGION_INDEX_DIMENSIONS)
         self._store.close(
@@ -217,9 +251,7 @@ class _Writing:
         if not self._totals.n_records:
             forms[schema.VARIANT_CONTIG] = Form("int8")
             forms[schema.VARIANT_ALLELE] = Form(schema.STRING_DTYPE, widths.alleles, DIM_ALLELES)
-            forms.update(
-                {name: form for name, form in layout.fixed.items() if name.startswith(schema.VARIANT_PREFIX)}
-            )
+            forms.update({name: form for name, form in layout.fixed.items() if name.startswith(schema.VARIANT_PREFIX)})
         if layout.keeps_genotype:
             genotype = forms[schema.CALL_GENOTYPE]
             forms[schema.CALL_GENOTYPE_MASK] = Form("bool", genotype.width, genotype.inner)

@@ -33,7 +33,7 @@ _BAND_BYTES: Final = 200_000_000  # of text and of arrays in memory for the reco
 _LIKELY_ALLELES: Final = 6  # planned for before any record is read, so that few files have to be begun anew
 _TEXT_BYTES: Final = {INTEGER: 4, FLOAT: 8, STRING: 8, FLAG: 0, GENOTYPE: 2}  # of a value, about
 _TILE_BYTES: Final = {INTEGER: 2, FLOAT: 4, STRING: 16, FLAG: 1, GENOTYPE: 1.5}
-_MOST_FILES: Final = 50_000
+MOST_FILES: Final = 50_000
 _SAMPLE_CHUNKS_PER_FILE: Final = 10
 _BASE_BYTES: Final = 220 << 20  # the program, its compiled code, and small buffers
 _ENCODER_BYTES: Final = 16 << 20  # of each thread
@@ -63,7 +63,11 @@ class FieldPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a build writes. `widths` are known widths to begin with; `fields` are those of the header, by "INFO/DP"."""
+    """What a build writes.
+
+    `fields` are those of the header, by "INFO/DP"; `widths` what the records ask for as far as it is known, and
+    `n_variants` how many there are, or None before they have been counted.
+    """
 
     n_samples: int
     variants_per_chunk: int
@@ -74,6 +78,7 @@ class Plan:
     keep_info_order: bool = False
     local_alleles: bool = False
     widths: Widths = field(default_factory=Widths)
+    n_variants: int | None = None
 
     def layout(self, header: VcfHeader) -> Layout:
         """Return the arrays that it means for a header."""
@@ -106,7 +111,7 @@ def make_plan(
     header: VcfHeader,
     where: str,
     *,
-    n_variants: int,
+    n_variants: int | None = None,
     widths: Widths | None = None,
     keep_info_order: bool = False,
     local_alleles: bool = False,
@@ -116,7 +121,7 @@ def make_plan(
     Parameters
     ----------
     n_variants
-        How many records there are, or an estimate.
+        How many records there are, when they have been counted.
     widths
         What the records ask for, as far as it is known.
     """
@@ -136,14 +141,15 @@ def make_plan(
         keep_info_order=keep_info_order,
         local_alleles=local_alleles,
         widths=widths,
+        n_variants=n_variants,
     )
-    return with_bounded_files(plan, header, n_variants)
+    return plan if n_variants is None else with_bounded_files(plan, header, n_variants)
 
 
 def with_bounded_files(plan: Plan, header: VcfHeader, n_variants: int) -> Plan:
     """Return the plan with as many chunks in a file that there are fewer than 50,000 files."""
     plan = replace(plan, variant_chunks_per_file=1)
-    while n_files(plan, header, n_variants) >= _MOST_FILES:
+    while n_files(plan, header, n_variants) >= MOST_FILES:
         plan = replace(plan, variant_chunks_per_file=2 * plan.variant_chunks_per_file)
     return plan
 
@@ -198,3 +204,7 @@ def resources(plan: Plan, header: VcfHeader, *, threads: int, memory_bytes: int)
     batches = min(batches, threads + 1)
     ahead = min(_MOST_AHEAD_BYTES, int(memory_bytes - base - batches * batch))
     return Resources(threads, batches, max(ahead, _LEAST_AHEAD_BYTES))
+
+
+def read_plan(path: Path, plan: Plan, header: VcfHeader) -> Plan:
+    raise NotImplementedError

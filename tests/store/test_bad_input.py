@@ -50,7 +50,6 @@ def refused(vcfs, folder, error, pattern, **options):
         (["1 5 . A G . . . GT 0/0"], r"line 13 has 10 columns; the header has 11"),
         (["1 5 . A G"], r"line 13 has 5 columns"),
         (["1 x . A G . . . GT 0/0 0/0"], r"POS should be a whole number, not 'x'"),
-        ([], r"has a header but no records"),
         ([RECORD, ""], r"line 14 is empty"),
     ],
 )
@@ -217,7 +216,7 @@ def mount(folder, options):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-@pytest.mark.parametrize("size_kib", [16, 96, 400, 1200])
+@pytest.mark.parametrize("size_kib", [16, 96, 400, 800])
 def test_a_full_disk(tmp_path, size_kib):
     vcf = write_vcf(tmp_path / "in.vcf.gz", random_records(4000, 60), samples=[f"S{j}" for j in range(60)])
     disk = tmp_path / "disk"

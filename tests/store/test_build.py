@@ -14,7 +14,7 @@ import pytest
 import zarr
 
 from genomics_dc.errors import StoreError
-from genomics_dc.store import StoreView, build, build_store, staging, verify_store
+from genomics_dc.store import StoreView, build_store, staging, verify_store
 from tests.builders import random_records, write_vcf
 
 SAMPLES = [f"S{number}" for number in range(40)]
@@ -49,16 +49,25 @@ def test_every_chunk_ends_with_crc32c_and_every_chunk_is_written(cohort_store):
         assert len(files) == array.nchunks, array.name
 
 
-def test_the_same_vcf_gives_the_same_bytes(tmp_path, monkeypatch):
+def test_the_same_vcf_gives_the_same_bytes(tmp_path):
     records = random_records(2500, len(SAMPLES))
     plain = write_vcf(tmp_path / "in.vcf", records, samples=SAMPLES)
     compressed = write_vcf(tmp_path / "other-name.vcf.gz", records, samples=SAMPLES)
-    first = build_store(plain, tmp_path / "a.vcz")
-    monkeypatch.setattr(build, "_IN_PROCESS_BYTES", 0)
-    second = build_store(compressed, tmp_path / "b.vcz", workers=2)
+    first = build_store(plain, tmp_path / "a.vcz", workers=1)
+    second = build_store(compressed, tmp_path / "b.vcz", workers=5)
     assert first.store_hash == second.store_hash
     assert entries(tmp_path / "a.vcz") == entries(tmp_path / "b.vcz")
     assert seal(tmp_path / "a.vcz") == seal(tmp_path / "b.vcz")
+
+
+def test_a_file_without_records_is_a_store_without_variants(tmp_path):
+    vcf = write_vcf(tmp_path / "in.vcf.gz", [])
+    assert build_store(vcf, tmp_path / "out.vcz").n_variants == 0
+    view = StoreView.open(tmp_path / "out.vcz")
+    assert view.sample_ids.tolist() == ["S1", "S2"]
+    assert len(view.sites()) == 0
+    assert verify_store(tmp_path / "out.vcz", deep=True).ok
+    assert zarr.open_group(tmp_path / "out.vcz", mode="r")["call_genotype"].shape == (0, 2, 1)
 
 
 def test_many_files_are_one_cohort_whatever_their_order(tmp_path):
@@ -119,14 +128,13 @@ def test_the_assembly_is_recorded(tmp_path):
 
 BUILDER = """
 import sys
-from genomics_dc.store import build, build_store
-build._IN_PROCESS_BYTES = int(sys.argv[3])
-build_store(sys.argv[1], sys.argv[2], force=True)
+from genomics_dc.store import build_store
+build_store(sys.argv[1], sys.argv[2], force=True, workers=int(sys.argv[3]))
 """
 
 
-def start_builder(vcf, output, in_process_bytes=1 << 30):
-    command = [sys.executable, "-c", BUILDER, str(vcf), str(output), str(in_process_bytes)]
+def start_builder(vcf, output, workers=2):
+    command = [sys.executable, "-c", BUILDER, str(vcf), str(output), str(workers)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2])
 
 
@@ -194,16 +202,16 @@ def test_only_one_of_many_takes_the_lock(tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("in_process_bytes", [1 << 30, 0])
-def test_kill_at_any_moment_and_build_again(tmp_path, in_process_bytes):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_kill_at_any_moment_and_build_again(tmp_path, workers):
     vcf = write_vcf(tmp_path / "in.vcf.gz", random_records(1200, 40), samples=SAMPLES)
     expected = build_store(vcf, tmp_path / "expected.vcz")
     (tmp_path / "work").mkdir()
     output = tmp_path / "work" / "out.vcz"
-    choose = random.Random(in_process_bytes)
+    choose = random.Random(workers)
     killed = 0
     for _ in range(3):
-        process = start_builder(vcf, output, in_process_bytes)
+        process = start_builder(vcf, output, workers)
         lock = staging.lock_path(output)
         wait_for(lambda lock=lock, process=process: lock.exists() or process.poll() is not None)
         time.sleep(choose.random() * 1.2)

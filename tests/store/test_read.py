@@ -250,7 +250,7 @@ def test_opening_is_quick_and_reads_one_chunk_for_a_small_region(cohort_store, m
     read = spy_on_reads(monkeypatch)
     opened.region("2:3,600-3,601").samples(["S1"]).dosage()
     chunks = [key for key in read if "/c/" in key and key.startswith("derived")]
-    assert chunks == ["derived/packed_dosage/c/0/0"]
+    assert chunks == ["derived/packed_dosage/c/1/0"]
 
 
 def spy_on_reads(monkeypatch) -> list[str]:
@@ -277,4 +277,4 @@ def test_sample_chunks_without_a_wanted_sample_are_not_read(tmp_path, monkeypatc
     read = spy_on_reads(monkeypatch)
     part = next(opened.samples(["S9", "S0"]).blocks("call_DP"))["call_DP"]
     np.testing.assert_array_equal(part, whole[:, [9, 0]])
-    assert sorted(key for key in read if key.startswith("call_DP/c")) == ["call_DP/c/0/0", "call_DP/c/0/2"]
+    assert [key for key in read if key.startswith("call_DP/c")] == ["call_DP/c/0/0"] * 2  # of the three in the file

@@ -72,7 +72,7 @@ def test_a_damaged_chunk_is_found_and_named(store_copy, damage, kind, message, d
 
 
 @pytest.mark.parametrize(
-    "chunk", ["derived/packed_dosage/c/0/0", "derived/variant_counts/c/0/0", "variant_position/c/2"]
+    "chunk", ["derived/packed_dosage/c/1/0", "derived/variant_counts/c/0/0", "variant_position/c/2"]
 )
 def test_damage_in_what_filters_read(store_copy, chunk):
     flip(store_copy / chunk)
