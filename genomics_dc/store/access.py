@@ -156,7 +156,7 @@ class ArrayReader:
         return self.rows(0, self.shape[0]) if self.shape else self.chunk()
 
     def records_of_file(self, outer: tuple[int, ...]) -> dict[tuple[int, ...], tuple[int, int, bytes]]:
-        """Return (offset, length, SHA-256) of each inner chunk in a file, for `ArrayWriter.link`."""
+        """Return (offset, length, SHA-256) of the inner chunks in a file, by coordinates, for `ArrayWriter.link`."""
         return {
             coords: self.files.table.record(self.name, self.meta.number(coords))
             for coords in self.meta.chunks_of_file(outer)

@@ -162,46 +162,6 @@ def test_a_second_builder_is_refused_with_the_name_of_the_first(tmp_path):
     assert names(tmp_path) == ["in.vcf.gz", "out.vcz"]
 
 
-def test_leases_of_other_hosts(tmp_path):
-    vcf = write_vcf(tmp_path / "in.vcf")
-    output = tmp_path / "out.vcz"
-    lock = staging.lock_path(output)
-    lock.write_text(json.dumps({"host": "elsewhere", "process": 7, "expires_unix_s": time.time() + 30}))
-    with pytest.raises(StoreError, match="is being written by process 7 on host elsewhere"):
-        build_store(vcf, output)
-    for stale in (
-        json.dumps({"host": "elsewhere", "process": 7, "expires_unix_s": time.time() - 1}),
-        json.dumps({"host": socket.gethostname(), "process": 7, "expires_unix_s": time.time() + 30}),
-        "half a lea",
-        "",
-    ):
-        lock.write_text(stale)
-        build_store(vcf, output, force=True)
-        assert names(tmp_path) == ["in.vcf", "out.vcz"]
-
-
-def test_only_one_of_many_takes_the_lock(tmp_path):
-    from concurrent.futures import ThreadPoolExecutor
-
-    output = tmp_path / "out.vcz"
-    inside = []
-
-    def enter(_):
-        try:
-            with staging.writer_lock(output):
-                inside.append(1)
-                assert len(inside) == 1
-                time.sleep(0.002)
-                inside.pop()
-        except StoreError:
-            return 0
-        return 1
-
-    with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(enter, range(200))) >= 1
-    assert names(tmp_path) == []
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_kill_at_any_moment_and_build_again(tmp_path, workers):
     vcf = write_vcf(tmp_path / "in.vcf.gz", random_records(1200, 40), samples=SAMPLES)
