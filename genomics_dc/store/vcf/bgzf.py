@@ -12,12 +12,12 @@ import ctypes
 import ctypes.util
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -153,6 +153,24 @@ def bgzf_slabs(
             for pending in begun:
                 for task in pending.tasks:
                     task.cancel()
+
+
+def start_of_text(path: Path, enough: Callable[[bytearray], bool]) -> tuple[bytes, str]:
+    """Return the text of a BGZF file from its beginning until there is `enough`, and why there is not (or "").
+
+    Every block of it has been held against its checksum.
+    """
+    text = bytearray()
+    slabs = bgzf_slabs(path, 1, 0, lambda: (max(1, len(text)), 1))
+    damage = ""
+    for slab in slabs:
+        text += slab.data[slab.start : slab.end].data
+        damage = slab.damage
+        if enough(text):
+            damage = ""
+            break
+    cast("Generator[Slab]", slabs).close()
+    return bytes(text), damage
 
 
 @dataclass

@@ -109,9 +109,9 @@ class VcfSource:
         self.path = path
         self.kind, self.n_bytes = _file_kind(path, allow_gzip=allow_gzip)
         self.n_bytes_read = 0
-        self._header_bytes = 0
+        self._header_bytes = self._bcf_header_bytes = 0
         if self.kind == "bcf":
-            self.header = bcf.read_header(path)
+            self.header, self._bcf_header_bytes = bcf.read_header(path)
         else:
             text = _header_text(path, self.kind)
             self._header_bytes = len(text)
@@ -201,7 +201,7 @@ class _Assembly:
         if kind == "bgzf":
             yield from bgzf.bgzf_slabs(path, threads, ahead_bytes, self._plan)
         elif kind == "bcf":
-            with bcf.RecordText(path) as records:
+            with bcf.RecordText(path, self.source.header, self.source._bcf_header_bytes, threads) as records:
                 yield from bgzf.text_slabs(records, ahead_bytes, self._plan, lambda: records.n_bytes_read)
         else:
             with open(path, "rb", buffering=0) as handle:
@@ -366,13 +366,13 @@ def _file_kind(path: Path, *, allow_gzip: bool) -> tuple[str, int]:
 
 def _header_text(path: Path, kind: str) -> bytes:
     """Return the text down to the end of the first line that does not begin with ##."""
+    if kind == "bgzf":
+        return _bgzf_header_text(path)
     lines: list[bytes] = []
-    n_bytes = 0
     try:
         with open(path, "rb") if kind == "text" else gzip.open(path, "rb") as handle:
             while line := handle.readline(LINE_BYTES):
                 lines.append(line)
-                n_bytes += len(line)
                 if not line.startswith(b"##"):
                     break
     except (OSError, EOFError, zlib.error) as error:
@@ -380,3 +380,25 @@ def _header_text(path: Path, kind: str) -> bytes:
             f"{path} is truncated or damaged after line {len(lines)}: {error}; copy or make the file again"
         ) from error
     return b"".join(lines)
+
+
+def _bgzf_header_text(path: Path) -> bytes:
+    looked_at = 0  # where the first line begins that has not been seen whole
+    has_ended = False
+
+    def enough(text: bytearray) -> bool:
+        nonlocal looked_at, has_ended
+        while (end := text.find(b"\n", looked_at)) >= 0:
+            has_ended = not text.startswith(b"##", looked_at)
+            looked_at = end + 1
+            if has_ended:
+                break
+        return has_ended
+
+    text, damage = bgzf.start_of_text(path, enough)
+    if damage:
+        n_lines = text.count(b"\n")
+        raise InputError(
+            f"{path} is truncated or damaged after line {n_lines:,}: {damage}; copy or make the file again"
+        )
+    return text[:looked_at] if has_ended else text
