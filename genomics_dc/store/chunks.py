@@ -33,6 +33,8 @@ ABSENT: Final = 2**64 - 1
 blosc.use_threads = False  # its threads write blocks in the order in which they end: other bytes each time
 
 _CRC_BYTES: Final = 4
+_LOOKED_AT: Final = 64  # values of an array, before the whole of it
+_STRIDE: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -234,16 +236,34 @@ def encode(meta: ArrayMeta, array: npt.NDArray[Any]) -> bytes:
         if not np.can_cast(values.dtype, dtype, casting="safe"):
             raise ValueError(f"{meta.name} holds {dtype}, which does not hold every {values.dtype}")
         values = values.astype(dtype)
-    first = values.reshape(-1)[:1]
-    if values.shape == meta.inner:
-        bits = np.ascontiguousarray(values).view(f"<u{dtype.itemsize}") if dtype.kind == "f" else values
-        if first.size and (bits == bits.reshape(-1)[0]).all():
-            return _encode_constant(meta.inner, dtype.str, first.tobytes())
-    else:
-        padded = np.full(meta.inner, meta.fill, dtype=dtype)
-        padded[tuple(slice(0, size) for size in values.shape)] = values
-        values = padded
-    return _compress(np.ascontiguousarray(values))
+    if values.size and _is_constant(values):
+        one = values[(0,) * values.ndim].tobytes()
+        return _encode_constant(meta.inner, values.shape, dtype.str, one, np.asarray(meta.fill, dtype=dtype).tobytes())
+    return _compress(_padded(values, meta.inner, meta.fill))
+
+
+def _is_constant(values: npt.NDArray[Any]) -> bool:
+    """Tell whether all values have the same bits; most arrays that do not are known by a few of them."""
+    if not any(values.strides):
+        return True
+    if not values.flags.c_contiguous:
+        values = np.ascontiguousarray(values)
+    flat = values.reshape(-1).view(f"u{values.itemsize}")
+    if (flat[:: max(1, flat.size // _LOOKED_AT)] != flat[0]).any():
+        return False
+    return all((flat[at : at + _STRIDE] == flat[0]).all() for at in range(0, flat.size, _STRIDE))
+
+
+def _padded(values: npt.NDArray[Any], shape: tuple[int, ...], fill: Any) -> npt.NDArray[Any]:
+    """Return an array of `shape` with `values` at its beginning and `fill` elsewhere."""
+    if values.shape == shape:
+        return np.ascontiguousarray(values)
+    padded = np.empty(shape, dtype=values.dtype)
+    padded[tuple(slice(0, size) for size in values.shape)] = values
+    for axis, size in enumerate(values.shape):
+        # what lies past the values on this axis, within them on the axes before
+        padded[(*(slice(0, n) for n in values.shape[:axis]), slice(size, None))] = fill
+    return padded
 
 
 def _compress(values: npt.NDArray[Any]) -> bytes:
@@ -253,8 +273,12 @@ def _compress(values: npt.NDArray[Any]) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _encode_constant(shape: tuple[int, ...], dtype: str, value: bytes) -> bytes:
-    return _compress(np.full(shape, np.frombuffer(value, dtype=dtype)[0]))
+def _encode_constant(
+    inner: tuple[int, ...], shape: tuple[int, ...], dtype: str, value: bytes, fill: bytes
+) -> bytes:
+    values = np.empty(shape, dtype=dtype)
+    values[...] = np.frombuffer(value, dtype=dtype)[0]
+    return _compress(_padded(values, inner, np.frombuffer(fill, dtype=dtype)[0]))
 
 
 def encode_strings(
