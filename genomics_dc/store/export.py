@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO
 
 import numpy as np
 
@@ -22,10 +28,11 @@ from genomics_dc.store.vcf.csi import csi_index
 __all__ = ["export_vcf", "query"]
 
 # htslib, in a process of its own: it keeps Python's lock while it works.
-_TO_BCF = """
-import pysam.bcftools, sys
-pysam.bcftools.view("--no-version", "-Ob", "-o", sys.argv[1], "-", catch_stdout=False)
-"""
+_TO_BCF = (
+    sys.executable,
+    "-c",
+    "import pysam.bcftools; pysam.bcftools.view('--no-version', '-Ob', '-', catch_stdout=False)",
+)
 
 
 def export_vcf(view: StoreView, output: Path | str | os.PathLike[str], *, force: bool = False) -> int:
@@ -85,20 +92,36 @@ def _write_compressed(view: StoreView, path: Path, index: Path) -> int:
 def _write_bcf(view: StoreView, path: Path, index: Path) -> int:
     import pysam.bcftools
 
-    command = [sys.executable, "-c", _TO_BCF, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+    with (
+        open(path, "wb") as handle,
+        ThreadPoolExecutor(1, thread_name_prefix="bcf") as pool,
+        TemporaryFile() as said,
+        subprocess.Popen(_TO_BCF, stdin=PIPE, stdout=PIPE, stderr=said) as child,
+    ):
         assert child.stdin is not None
-        assert child.stderr is not None
+        assert child.stdout is not None
+        # a full disk is told by this process, which writes the file, and not by htslib
+        copied = pool.submit(_copy, child.stdout, handle)
         try:
             n_records = _write(view, child.stdin.write)
             child.stdin.close()
         except BrokenPipeError:
             n_records = -1
+            with suppress(BrokenPipeError):
+                child.stdin.close()
         except BaseException:
             child.kill()
             raise
-        told = child.stderr.read().decode(errors="replace").strip()
+        copied.result()
+        child.wait()
+        said.seek(0)
+        words = said.read().decode(errors="replace").strip()
     if child.returncode or n_records < 0:
-        raise InputError(f"{view.path} cannot be written as BCF, whose header must declare every field: {told[-500:]}")
+        raise InputError(f"{view.path} cannot be written as BCF; its header should declare every field: {words[-500:]}")
     pysam.bcftools.index("--csi", "--force", "-o", str(index), str(path), catch_stdout=False)
     return n_records
+
+
+def _copy(source: IO[bytes], target: BinaryIO) -> None:
+    with source:  # whoever writes into it is told when this ends early
+        shutil.copyfileobj(source, target, 1 << 20)
