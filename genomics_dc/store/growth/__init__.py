@@ -1,0 +1,1 @@
+"""A store that grows: by regions, by people, by whole stores; and that forgets a person who withdraws."""
