@@ -24,6 +24,7 @@ from genomics_dc.errors import StoreError
 from genomics_dc.store import chunks, schema
 from genomics_dc.store.chunks import ArrayMeta
 from genomics_dc.store.place import LocalPlace, Place
+from genomics_dc.store.remote import is_url
 from genomics_dc.store.seal import ChunkTable, read_seal
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class ArrayReader:
             return decode(self.meta, encoded)
         except ValueError as error:
             where = describe_chunk(self.meta, coords)
-            raise StoreError(f"{self.files.path}: {where} cannot be decoded: {error}; {MEND}") from error
+            raise StoreError(f"{self.files.shown}: {where} cannot be decoded: {error}; {MEND}") from error
 
     def _inside(self, coords: tuple[int, ...]) -> tuple[slice, ...]:
         return tuple(slice(0, span.stop - span.start) for span in self.meta.extent(coords))
@@ -164,11 +165,14 @@ class ArrayReader:
 
 
 class StoreFiles:
-    """The files of one store: seal, manifest, arrays. Nothing is read before it is used."""
+    """The files of one store, in a folder or at an address (s3://…): seal, manifest, arrays.
+
+    Nothing is read before it is used.
+    """
 
     def __init__(self, path: Path | str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.place: Place = LocalPlace(self.path)
+        self.place = open_place(path)
         self.seal = read_seal(self.place)
         self.table = ChunkTable(self.place, self.seal)
         self._arrays: dict[str, ArrayReader] = {}
@@ -177,14 +181,19 @@ class StoreFiles:
         return type(self), (self.path,)
 
     def __repr__(self) -> str:
-        return f"StoreFiles({self.path})"
+        return f"StoreFiles({self.shown})"
+
+    @property
+    def shown(self) -> str:
+        """The path or address, as an error names it."""
+        return self.place.shown
 
     @cached_property
     def _root(self) -> dict[str, Any]:
         """The root `zarr.json`, which holds the metadata of every array."""
         node: dict[str, Any] = json.loads(self.metadata_file(schema.METADATA_NAME))
         if schema.ATTRIBUTE_VCF_ZARR_VERSION not in node.get("attributes", {}):
-            raise StoreError(f"{self.path} is not a VCF Zarr store: it lacks {schema.ATTRIBUTE_VCF_ZARR_VERSION}")
+            raise StoreError(f"{self.shown} is not a VCF Zarr store: it lacks {schema.ATTRIBUTE_VCF_ZARR_VERSION}")
         return node
 
     @property
@@ -212,11 +221,11 @@ class StoreFiles:
         found = self._arrays.get(name)
         if found is None:
             if name not in self.seal.arrays:
-                raise StoreError(f"{self.path} has no array {name}; `genomics-dc store info` lists what it has")
+                raise StoreError(f"{self.shown} has no array {name}; `genomics-dc store info` lists what it has")
             try:
                 node = self._root["consolidated_metadata"]["metadata"][name]
             except (KeyError, TypeError):
-                raise StoreError(f"{self.path}: the metadata of array {name} is missing; {MEND}") from None
+                raise StoreError(f"{self.shown}: the metadata of array {name} is missing; {MEND}") from None
             found = self._arrays[name] = ArrayReader(self, ArrayMeta.from_metadata(name, node))
         return found
 
@@ -335,13 +344,22 @@ class StoreFiles:
         return (meta, outer) if within and meta.key(outer) == key else None
 
     def _damaged(self, what: str) -> StoreError:
-        return self._replaced() or StoreError(f"{self.path}: {what}; {MEND}")
+        return self._replaced() or StoreError(f"{self.shown}: {what}; {MEND}")
 
     def _replaced(self) -> StoreError | None:
         """Return what to say when another store has been published under this path since it was opened."""
         if self.place.replaced():
-            return StoreError(f"{self.path} was replaced by another store while it was open; open it again")
+            return StoreError(f"{self.shown} was replaced by another store while it was open; open it again")
         return None
+
+
+def open_place(path: Path | str | os.PathLike[str]) -> Place:
+    """Return where a store lies: a folder, or an object store when `path` is an address such as s3://BUCKET/NAME.vcz."""
+    if not is_url(path):
+        return LocalPlace(Path(path))
+    from genomics_dc.store.remote import ObjectPlace
+
+    return ObjectPlace(path)
 
 
 def describe_chunk(meta: ArrayMeta, coords: tuple[int, ...]) -> str:

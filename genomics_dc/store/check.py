@@ -190,7 +190,7 @@ def _check_derived(files: StoreFiles, progress: Progress) -> Iterator[Finding]:
     genotype = files.array(schema.CALL_GENOTYPE)
     absent = [spec.path for spec in schema.DERIVED_ARRAYS if spec.path not in files]
     for name in absent:
-        yield Finding("derived", f"{files.path} has no array {name}", name)
+        yield Finding("derived", f"{files.shown} has no array {name}", name)
     n_rows = genotype.shape[0]
     for start, stop in row_ranges(n_rows, genotype.chunks[0]):
         progress("Deriving again", start / n_rows)

@@ -69,7 +69,7 @@ def store_info(path: Path | str) -> StoreInfo:
         )
     assembly = files.own.get(schema.OWN_ASSEMBLY)
     return StoreInfo(
-        path=str(path),
+        path=files.shown,
         store_hash=files.seal.store_hash,
         format_version=files.seal.format_version,
         generation=files.seal.generation,

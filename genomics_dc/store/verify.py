@@ -16,6 +16,7 @@ from genomics_dc.store.access import StoreFiles
 from genomics_dc.store.check import Finding, check_content, check_files
 from genomics_dc.store.differences import differences
 from genomics_dc.store.read import StoreView
+from genomics_dc.store.remote import as_url, is_url
 from genomics_dc.store.sources import ordered_spans, prepare_sources, quiet_htslib
 from genomics_dc.store.text import records
 
@@ -69,14 +70,15 @@ def verify_store(
         When a VCF in `against` cannot be read.
     """
     root = Path(path)
-    if not root.is_dir():
+    shown = as_url(path) if is_url(path) else str(root)
+    if not is_url(path) and not root.is_dir():
         raise StoreError(f"{root} is not there; give the folder of a store (NAME.vcz)")
     vcfs = [] if against is None else [against] if isinstance(against, (str, os.PathLike)) else list(against)
     try:
         files = StoreFiles(root)
     except StoreError as error:
         finding = Finding("manifest", str(error))
-        return VerifyReport(str(root), None, deep, tuple(map(str, vcfs)), 0, 0, 0, 0, (finding,))
+        return VerifyReport(shown, None, deep, tuple(map(str, vcfs)), 0, 0, 0, 0, (finding,))
     findings = list(check_files(files, progress))
     if deep:
         findings += check_content(files, progress)
@@ -85,7 +87,7 @@ def verify_store(
         n_compared, n_differing, record_findings = _compare(root, [Path(vcf) for vcf in vcfs], progress)
         findings += record_findings
     return VerifyReport(
-        path=str(root),
+        path=shown,
         store_hash=files.seal.store_hash,
         deep=deep,
         against=tuple(str(vcf) for vcf in vcfs),

@@ -40,7 +40,7 @@ class CheckedStore(Store):
         return id(self.files)
 
     def __repr__(self) -> str:
-        return f"CheckedStore({self.files.path})"
+        return f"CheckedStore({self.files.shown})"
 
     def __reduce__(self) -> tuple[type[CheckedStore], tuple[StoreFiles]]:
         return type(self), (self.files,)
