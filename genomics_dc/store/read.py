@@ -134,7 +134,10 @@ class StoreView:
     @classmethod
     def open(cls, path: Path | str | os.PathLike[str]) -> Self:
         """Open the store at `path`; raise StoreError when it is damaged or not a store."""
-        return cls(Opened(Path(path)))
+        shared = Opened(Path(path))
+        if shared.files.own.get(schema.OWN_WITHDRAWN):  # people without a name are being dropped: nobody sees them
+            return cls(shared, sample_numbers=np.flatnonzero(shared.sample_ids != "").astype(np.int64))
+        return cls(shared)
 
     def __repr__(self) -> str:
         rows = f"{len(self._rows):,}" if "_rows" in self.__dict__ or not self._steps else "some"

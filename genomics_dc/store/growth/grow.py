@@ -343,6 +343,7 @@ def _write_blocks(writer: StoreWriter, union: Union, proving: Proving, grid: Gri
 
 def _attributes(union: Union, proving: Proving) -> dict[str, Any]:
     own = dict(union.sources[0].files.own)
+    own.pop(schema.OWN_WITHDRAWN, None)
     own |= {
         schema.OWN_FORMAT_VERSION: schema.FORMAT_VERSION,
         schema.OWN_ASSEMBLY: union.assembly,

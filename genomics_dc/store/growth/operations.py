@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genomics_dc.errors import InputError, UsageError
+from genomics_dc.errors import InputError, StoreError, UsageError
 from genomics_dc.kernels.reference_blocks import Blocks
 from genomics_dc.provenance import JsonValue
 from genomics_dc.reference import contigs as contig_names
@@ -127,9 +127,10 @@ def append_store(
     if not added_paths and not evidence_paths and not beds:
         raise UsageError("nothing to append; give a VCF, a gVCF or a BED of callable bases")
     final = Path(store)
-    _refuse_remote(store)
+    refuse_remote(store)
     with next_generation(final) as made:
         base = Source(StoreFiles(made.base), str(final))
+        _refuse_unfinished(base)
         stored = thresholds_of(base.files)
         sources = [base]
         if added_paths:
@@ -143,7 +144,7 @@ def append_store(
         _check_records(union, sources)
         given = [read_gvcf(path, threads=workers) for path in evidence_paths]
         given += [read_callable_bed(path, name, depth_reads=callable_depth_reads) for name, path in beds.items()]
-        held = _stored_blocks(base, made.scratch)
+        held = stored_blocks(base, made.scratch)
         proving = _proving(union, sources, held, given, agreed_thresholds(stored, thresholds, str(final)))
         grown = grow(
             union,
@@ -184,10 +185,11 @@ def merge_stores(
     if len(stores) < 2:
         raise UsageError("give two stores or more to merge")
     for one in (*stores, output):
-        _refuse_remote(one)
+        refuse_remote(one)
     final = Path(output)
     sources = [Source(StoreFiles(Path(one)), str(one)) for one in stores]
     for number, source in enumerate(sources):
+        _refuse_unfinished(source)
         for before in sources[:number]:
             _check_people(before, source)
     with staged_store(final, force=force) as staging:
@@ -200,7 +202,7 @@ def merge_stores(
             if kept is not None:
                 thresholds = agreed_thresholds(thresholds, kept, str(sources[0].where))
             scratch = Path(tempfile.mkdtemp(prefix=f"blocks-{number}-", dir=staging))
-            blocks |= _stored_blocks(source, scratch)
+            blocks |= stored_blocks(source, scratch)
         grown = grow(
             union,
             staging / "store",
@@ -243,9 +245,18 @@ def _silent(_step: str, _share: float) -> None:
     """Tell nobody."""
 
 
-def _refuse_remote(store: str | os.PathLike[str]) -> None:
+def refuse_remote(store: str | os.PathLike[str]) -> None:
     if "://" in str(store):
         raise UsageError(f"{store} is in an object store, where stores are read; copy it here, change it, copy it back")
+
+
+def _refuse_unfinished(source: Source) -> None:
+    """Raise StoreError while people are being dropped whose columns are still on disk."""
+    if source.files.own.get(schema.OWN_WITHDRAWN):
+        raise StoreError(
+            f"{source.where}: people were being dropped from it, and that was not finished; give the same "
+            "`genomics-dc store drop-samples` again first"
+        )
 
 
 def _check_people(first: Source, second: Source) -> None:
@@ -278,7 +289,7 @@ def _check_records(union: Union, sources: Sequence[Source]) -> None:
                 )
 
 
-def _stored_blocks(source: Source, scratch: Path) -> dict[str, dict[str, Blocks]]:
+def stored_blocks(source: Source, scratch: Path) -> dict[str, dict[str, Blocks]]:
     """Return the blocks that a store keeps, by sample and contig."""
     table = read_blocks(source.files, scratch)
     if table is None:
@@ -362,4 +373,4 @@ def _note(union: Union, base: Source, new_people: Sequence[str], given: Sequence
     return "; ".join(told)
 
 
-__all__ = ["BlocksOf", "Growth", "Thresholds", "append_store", "merge_stores"]
+__all__ = ["BlocksOf", "Growth", "Thresholds", "append_store", "merge_stores", "refuse_remote", "stored_blocks"]
