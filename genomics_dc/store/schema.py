@@ -80,12 +80,6 @@ HTSLIB_INT_FILL: Final = -(2**31) + 1
 
 STRING_DTYPE: Final = "string"
 
-BLOSC: Final = ("zstd", 1, "bitshuffle")
-ZSTD_LEVEL: Final = 1
-"""On 2,504 people x 100,000 variants, bit-shuffled zstd at level 1 takes 0.4 s and 19 MB; level 5 gains little."""
-BLOSC_PACKED: Final = ("lz4", 5, "noshuffle")
-"""Packed genotypes, which are read most often: of the same people 19 MB, decoded at 3.4 GB/s and encoded in 0.06 s;
-bit-shuffled zstd at level 1 16 MB, 0.5 GB/s and 0.26 s; zstd without shuffling 12 MB, 0.9 GB/s and 0.17 s."""
 GENOTYPE_KEY: Final = "GT"
 
 ZSTD_LEVEL: Final = 1
@@ -130,11 +124,6 @@ def float_sentinels(dtype: np.dtype[Any]) -> tuple[Any, Any]:
     else:
         bits = np.array([0x7FF0000000000001, 0x7FF0000000000002], dtype=np.uint64).view(np.float64)
     return bits[0], bits[1]
-
-
-def blosc_settings(name: str) -> tuple[str, int, str]:
-    """Return compressor, level and shuffling of the numbers of an array."""
-    return BLOSC_PACKED if name == PACKED_DOSAGE else BLOSC
 
 
 def fill_value(name: str, dtype: np.dtype[Any]) -> Any:
