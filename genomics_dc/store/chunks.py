@@ -161,6 +161,11 @@ class ArrayMeta:
             "storage_transformers": [],
         }
 
+    @cached_property
+    def compression(self) -> tuple[str, int, str]:
+        """How Blosc makes the array smaller: compressor, level, shuffle."""
+        return schema.compression(self.name, self.numpy_dtype)
+
     def _element_codecs(self) -> list[dict[str, Any]]:
         if self.is_string:
             zstd = {"level": schema.ZSTD_LEVEL, "checksum": False}
@@ -168,11 +173,12 @@ class ArrayMeta:
         endian: dict[str, Any] = {"name": "bytes"}
         if self.numpy_dtype.itemsize > 1:
             endian["configuration"] = {"endian": "little"}
+        compressor, level, shuffle = self.compression
         settings = {
             "typesize": self.numpy_dtype.itemsize,
-            "cname": schema.BLOSC_COMPRESSOR,
-            "clevel": schema.BLOSC_LEVEL,
-            "shuffle": "bitshuffle",
+            "cname": compressor,
+            "clevel": level,
+            "shuffle": shuffle,
             "blocksize": 0,
         }
         return [endian, {"name": "blosc", "configuration": settings}]
@@ -205,9 +211,10 @@ class ArrayMeta:
 
 
 def _without_levels(codecs: Any) -> Any:
-    """Return codecs without how hard they try, which no reader needs to know."""
+    """Return codecs without how Blosc and zstd were told to try: what they wrote says that itself."""
+    told = ("clevel", "level", "cname", "shuffle")
     if isinstance(codecs, dict):
-        return {key: _without_levels(value) for key, value in codecs.items() if key not in ("clevel", "level")}
+        return {key: _without_levels(value) for key, value in codecs.items() if key not in told}
     return [_without_levels(one) for one in codecs] if isinstance(codecs, list) else codecs
 
 
@@ -238,8 +245,9 @@ def encode(meta: ArrayMeta, array: npt.NDArray[Any]) -> bytes:
         values = values.astype(dtype)
     if values.size and _is_constant(values):
         one = values[(0,) * values.ndim].tobytes()
-        return _encode_constant(meta.inner, values.shape, dtype.str, one, np.asarray(meta.fill, dtype=dtype).tobytes())
-    return _compress(_padded(values, meta.inner, meta.fill))
+        fill = np.asarray(meta.fill, dtype=dtype).tobytes()
+        return _encode_constant(meta.inner, values.shape, dtype.str, one, fill, meta.compression)
+    return _compress(_padded(values, meta.inner, meta.fill), meta.compression)
 
 
 def _is_constant(values: npt.NDArray[Any]) -> bool:
@@ -266,19 +274,27 @@ def _padded(values: npt.NDArray[Any], shape: tuple[int, ...], fill: Any) -> npt.
     return padded
 
 
-def _compress(values: npt.NDArray[Any]) -> bytes:
+_SHUFFLES: Final = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
+
+
+def _compress(values: npt.NDArray[Any], compression: tuple[str, int, str]) -> bytes:
+    compressor, level, shuffle = compression
     raw = values.reshape(-1).view(np.uint8)
-    name = schema.BLOSC_COMPRESSOR.encode()
-    return _sealed(blosc.compress(raw, name, schema.BLOSC_LEVEL, blosc.BITSHUFFLE, 0, values.itemsize))
+    return _sealed(blosc.compress(raw, compressor.encode(), level, _SHUFFLES[shuffle], 0, values.itemsize))
 
 
 @lru_cache(maxsize=256)
 def _encode_constant(
-    inner: tuple[int, ...], shape: tuple[int, ...], dtype: str, value: bytes, fill: bytes
+    inner: tuple[int, ...],
+    shape: tuple[int, ...],
+    dtype: str,
+    value: bytes,
+    fill: bytes,
+    compression: tuple[str, int, str],
 ) -> bytes:
     values = np.empty(shape, dtype=dtype)
     values[...] = np.frombuffer(value, dtype=dtype)[0]
-    return _compress(_padded(values, inner, np.frombuffer(fill, dtype=dtype)[0]))
+    return _compress(_padded(values, inner, np.frombuffer(fill, dtype=dtype)[0]), compression)
 
 
 def encode_strings(

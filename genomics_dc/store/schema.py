@@ -80,9 +80,6 @@ HTSLIB_INT_FILL: Final = -(2**31) + 1
 
 STRING_DTYPE: Final = "string"
 
-BLOSC_CALL_NUMBERS: Final = ("zstd", 1, "noshuffle")
-"""Depths, qualities and likelihoods, of 500 people x 1,000 variants: PL 847 kB, DP 283 kB, GQ 291 kB, AD 521 kB;
-bit-shuffled 1,544, 376, 427 and 553 kB, in the same time."""
 GENOTYPE_KEY: Final = "GT"
 
 ZSTD_LEVEL: Final = 1
@@ -163,8 +160,8 @@ def chunk_shape(name: str, shape: tuple[int, ...], dimensions: tuple[str, ...]) 
 def compression(name: str, dtype: np.dtype[Any]) -> tuple[str, int, str]:
     """Return Blosc's compressor, level and shuffle for an array of numbers.
 
-    Measured on chunks of 1,000 variants. Genotypes of 2,504 people (5 MB): bit-shuffled zstd 1 gives 190 kB in 8 ms, not
-    shuffled 318 kB, level 3 160 kB in 9 ms. FORMAT numbers of 500 people: not shuffled, zstd 1 gives 847 kB for PL,
+    Measured on chunks of 1,000 variants. Genotypes of 2,504 people (5 MB): bit-shuffled zstd 1 gives 190 kB in 8 ms,
+    not shuffled 318 kB, level 3 160 kB in 9 ms. FORMAT numbers of 500 people: not shuffled, zstd 1 gives 847 kB for PL,
     283 kB for DP and 291 kB for GQ; bit-shuffled 1,544, 376 and 427 kB. Packed genotypes are read again and again: lz4
     gives them back at 3.9 GB/s, zstd at 0.7 GB/s, for 1.7 times the bytes. Columns of sites are small either way.
     """
