@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from genomics_dc.errors import GenomicsError, StoreError
+from genomics_dc.errors import StoreError
 from genomics_dc.provenance import JsonValue
 from genomics_dc.store.access import StoreFiles
+from genomics_dc.store.against import compare
 from genomics_dc.store.check import Finding, check_content, check_files
-from genomics_dc.store.differences import differences
-from genomics_dc.store.read import StoreView
 from genomics_dc.store.remote import as_url, is_url
-from genomics_dc.store.sources import ordered_spans, prepare_sources, quiet_htslib
-from genomics_dc.store.text import records
-
-_MOST_RECORDS_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -84,7 +76,7 @@ def verify_store(
         findings += check_content(files, progress)
     n_compared = n_differing = 0
     if vcfs:
-        n_compared, n_differing, record_findings = _compare(root, [Path(vcf) for vcf in vcfs], progress)
+        n_compared, n_differing, record_findings = compare(root, [Path(vcf) for vcf in vcfs], progress)
         findings += record_findings
     return VerifyReport(
         path=shown,
@@ -97,60 +89,3 @@ def verify_store(
         n_records_differing=n_differing,
         findings=tuple(findings),
     )
-
-
-def _compare(
-    root: Path, vcfs: Sequence[Path], progress: Callable[[str, float], None]
-) -> tuple[int, int, list[Finding]]:
-    """Return (records compared, records differing, findings) of the store against its VCFs."""
-    found: list[Finding] = []
-    n_compared = n_differing = 0
-    try:
-        view = StoreView.open(root)
-        total = view.n_variants
-        samples = [str(name) for name in view.sample_ids]
-    except GenomicsError as error:
-        return 0, 0, [Finding("decode", str(error))]
-    # Scratch beside the VCF might be read-only; the system's temporary folder holds only indexes.
-    with tempfile.TemporaryDirectory(prefix="genomics-dc-verify-") as scratch:
-        sources = prepare_sources(vcfs, Path(scratch))
-        if list(sources[0].header.samples) != samples:
-            found.append(Finding("samples", f"{sources[0].path} and the store have other samples, or another order"))
-            return 0, 0, found
-        stored = records(view)
-        try:
-            for row, (where, line) in enumerate(_vcf_records(sources)):
-                if row % 1000 == 0:
-                    progress("Comparing records", row / max(total, 1))
-                mine = next(stored, None)
-                if mine is None:
-                    what = f"the store ends after {row:,} records; {where} is the next in the VCF"
-                    found.append(Finding("record", what, variants=(row, row)))
-                    n_differing += 1
-                    break
-                n_compared += 1
-                told = differences(line, mine, samples)
-                if told:
-                    n_differing += 1
-                    if n_differing <= _MOST_RECORDS_SHOWN:
-                        shown = "; ".join(told[:5]) + ("; …" if len(told) > 5 else "")
-                        found.append(Finding("record", f"{where} (VCF and store): {shown}", variants=(row, row + 1)))
-            extra = sum(1 for _ in islice(stored, 1))
-            if extra:
-                what = f"the store has {total:,} records, the VCF {n_compared:,}"
-                found.append(Finding("record", what, variants=(n_compared, total)))
-                n_differing += 1
-        except (GenomicsError, RuntimeError, ValueError) as error:
-            found.append(Finding("decode", str(error), variants=(n_compared, total)))
-    return n_compared, n_differing, found
-
-
-def _vcf_records(sources: Sequence[Any]) -> Iterator[tuple[str, str]]:
-    """Yield (place, record text) as bcftools would print it, in store order."""
-    import pysam
-
-    with quiet_htslib():
-        for source, span in ordered_spans(sources):
-            with pysam.VariantFile(str(source.indexed_path)) as opened:
-                for record in opened.fetch(span.contig):
-                    yield f"{source.path.name} {record.chrom}:{record.pos:,}", str(record).rstrip("\n")
