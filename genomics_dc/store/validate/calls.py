@@ -30,7 +30,6 @@ _ALPHANUMERIC = re.compile(rb"[0-9A-Za-z]+")
 _ALLELES = re.compile(rb"[/|]")
 _ZERO_LENGTH_SINCE = 4  # VCF 4.5: lists of a sample without local alleles
 _LOCAL = frozenset({"LA", "LR", "LG"})
-_UNKNOWN = Field("", ".", "String")
 _Add = Callable[[str, str, str | None], None]
 
 
@@ -153,8 +152,8 @@ class CallRules:
                 n_local = 0 if value == b"." else n_values(value)
             if key == "GT" and plan.has_genotype:
                 ploidies = self._genotype(value, n_alts, add)
-            else:
-                self._values(one or _UNKNOWN, value, n_alts, n_local, ploidies, add)
+            elif one is not None:
+                self._values(one, value, n_alts, n_local, ploidies, add)
 
     def _sample(self, sample: int) -> str:
         return self._model.samples[sample] if sample < len(self._model.samples) else f"sample {sample + 1}"

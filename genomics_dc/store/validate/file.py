@@ -22,7 +22,8 @@ _LONGEST_HEADER = 1 << 30
 class Validation:
     """What was found in one file.
 
-    `findings` are the first errors and warnings, in the order of the file; `counts` has every one, by rule.
+    `findings` are the first errors and warnings, in the order of the file; `counts` has every one, by rule, but of one
+    line no more than a thousand.
     """
 
     path: Path

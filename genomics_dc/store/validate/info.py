@@ -41,8 +41,9 @@ class InfoRules:
         n_items = 0
         for item in split_values(value, b";"):
             key, equals, text = item.partition(b"=")
-            keys.add(key)
-            n_items += 1
+            if n_items < _MOST_KEYS:
+                keys.add(key)
+                n_items += 1
             if not equals:
                 if key not in self._good_flags:
                     self._item(key, equals, text, n_alts, position, report)
@@ -59,6 +60,8 @@ class InfoRules:
             key = item.partition(b"=")[0]
             if key in seen and key:
                 report.add("info-repeated", "the key is there twice", key, column=_INFO, key=_name(key))
+            if len(seen) >= _MOST_KEYS:
+                return
             seen.add(key)
 
     def _field(self, key: bytes, report: Report) -> Field | None:

@@ -56,15 +56,15 @@ class HeaderModel:
         return Field(key, declared.number, declared.type, entry.not_negative, is_reserved=True)
 
     def is_first(self, what: str, name: str) -> bool:
-        """Return whether this is the first time that `name` is asked for, and remember it."""
-        if (what, name) in self.said:
+        """Return whether this is the first time that `name` is asked for, and remember it; False past 100,000."""
+        if (what, name) in self.said or len(self.said) >= _MOST_SAID:
             return False
-        if len(self.said) < _MOST_SAID:
-            self.said.add((what, name))
+        self.said.add((what, name))
         return True
 
 
 _MOST_SAID = 100_000
+_MOST_PER_LINE = 1_000
 
 
 def _widest(types: tuple[str, ...]) -> str:
@@ -72,7 +72,7 @@ def _widest(types: tuple[str, ...]) -> str:
 
 
 class Report:
-    """Makes findings for one line, with the severity that the file's version gives them."""
+    """Makes findings for one line, a thousand at most, with the severity that the file's version gives them."""
 
     def __init__(self, version: Dialect, line: int | None) -> None:
         self.version = version
@@ -95,7 +95,7 @@ class Report:
         """
         rule = RULES[rule_name]
         severity = rule.severity(self.version.index)
-        if severity is None:
+        if severity is None or len(self.findings) >= _MOST_PER_LINE:
             return
         name = sample if sample is not None else COLUMNS[column - 1] if column is not None else None
         if name is not None and key:

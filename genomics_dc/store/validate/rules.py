@@ -268,7 +268,7 @@ _TABLE = (
         "info-empty", "EEEEE", "1.4.1.8", "1, 1.6.1.8", "no key and no value of INFO is empty", kept="nothing is lost"
     ),
     Rule("info-key", "EEEEE", "1.4.1.8", "1.6.1.8", "a key of INFO is spelled as the version asks"),
-    Rule("info-repeated", "EEEEE", "1.4.1.8", "1.6.1.8", "a key is there once"),
+    Rule("info-repeated", "EEEEE", "1.4.1.8", "1.6.1.8", "a key is there once (of the first 100,000)"),
     Rule("info-space", "EE---", "1.4.1.8", "", "a value has no white space", kept=_TEXT),
     Rule("info-equals", "WWWWW", "1.4.1.8", "1.6.1.8", "a value has no equals sign"),
     Rule(

@@ -169,3 +169,9 @@ def test_a_line_of_200_megabytes(shape: str, tmp_path: Path) -> None:
     n_errors, mebibytes = int(done.stdout.split()[0]), int(done.stdout.split()[-1])
     assert n_errors == (0 if shape == "info" else 1)  # more sample columns than the column line has
     assert mebibytes < 1200
+
+
+def test_findings_of_one_line_are_bounded(tmp_path: Path) -> None:
+    keys = ";".join(f"NEW{i}=1" for i in range(20_000))
+    found = validated(tmp_path, text([record(info=keys), record(pos="101", id=".", info="XI=x")]))
+    assert found.counts == {"info-type": 1, "info-undeclared": 1000}
