@@ -53,6 +53,12 @@ SplitOption = Annotated[
     bool, typer.Option("--split-multiallelic", help="For .bed: a row for each ALT allele; all others count as REF.")
 ]
 CompressSitesOption = Annotated[bool, typer.Option("--pvar-zst", help="For .pgen: write NAME.pvar.zst.")]
+IncludeOption = Annotated[
+    str | None, typer.Option("--include", "-i", help="Only variants for which this holds, as in bcftools: 'QUAL>30'.")
+]
+ExcludeOption = Annotated[
+    str | None, typer.Option("--exclude", "-e", help="Only variants for which this does not hold.")
+]
 ListOption = Annotated[bool, typer.Option("--list-samples", "-l", help="Print the sample ids, one a line, and stop.")]
 
 store_app = typer.Typer(name="store", help="Build, check and read VCF Zarr stores.", no_args_is_help=True)
@@ -158,6 +164,8 @@ def query(
     query_format: FormatOption = r"%CHROM\t%POS\t%ID\t%REF\t%ALT\n",
     region: RegionOption = None,
     samples: SamplesOption = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
     list_samples: ListOption = False,
 ) -> None:
     r"""Print variants by a format, as bcftools query does.
@@ -172,7 +180,15 @@ def query(
             typer.echo(name)
         return
     names = None if samples is None else [name for name in samples.split(",") if name]
-    write_lines(store, sys.stdout, query_format=query_format, region=region, samples=names)
+    write_lines(
+        store,
+        sys.stdout,
+        query_format=query_format,
+        region=region,
+        samples=names,
+        include=include,
+        exclude=exclude,
+    )
 
 
 @store_app.command()

@@ -24,12 +24,21 @@ class Loader:
     def __init__(self, files: StoreFiles, names: Iterable[str], sample_numbers: Rows | None) -> None:
         self._columns = {name: _ColumnLoader(files, name, sample_numbers) for name in names}
         self.step = min((column.step for column in self._columns.values()), default=schema.VARIANTS_PER_CHUNK)
+        self._chunk = self.step
         for column in self._columns.values():
             column.hold = column.step != self.step
 
     def load(self, rows: Rows) -> dict[str, npt.NDArray[Any] | Strings]:
         """Return the arrays at `rows`, int64[V], ascending and within one step; strings as places in a buffer."""
         return {name: column.rows(rows) for name, column in self._columns.items()}
+
+    def parts(self, rows: Rows) -> Iterator[Rows]:
+        """Yield ascending rows in the parts in which `load` takes them."""
+        for band in bands(rows, self._chunk):
+            if self.step == self._chunk:
+                yield band
+            else:
+                yield from bands_within(band, self.step, self._chunk)
 
     def share(self, step: int) -> None:
         """Let calls be of fewer rows than a chunk has: `step`, a part of it; a chunk is then held for the next call."""
@@ -137,3 +146,9 @@ def bands(rows: Rows, step: int) -> Iterator[Rows]:
         return
     cuts = np.flatnonzero(np.diff(rows // step)) + 1
     yield from np.split(rows, cuts)
+
+
+def bands_within(band: Rows, step: int, chunk: int) -> Iterator[Rows]:
+    """Yield the rows of one chunk, cut every `step` rows from its beginning."""
+    cuts = np.flatnonzero(np.diff(band % chunk // step)) + 1
+    yield from np.split(band, cuts)

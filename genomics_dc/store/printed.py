@@ -33,6 +33,7 @@ _SITE_COLUMNS = frozenset(
         schema.VARIANT_FILTER,
     }
 )
+_DOT = ord(".")
 _GENOTYPE_ARRAYS = frozenset({schema.CALL_GENOTYPE, schema.CALL_GENOTYPE_PHASED, schema.CALL_GENOTYPE_MASK})
 _KINDS = {"Integer": records.INTEGER, "Float": records.FLOAT, "Flag": records.FLAG}
 
@@ -163,10 +164,11 @@ class Contents:
 class Page:
     """The records of one block, as `kernels.vcf.records` prints them."""
 
-    def __init__(self, contents: Contents, rows: npt.NDArray[np.int64], arrays: Arrays) -> None:
+    def __init__(self, contents: Contents, rows: npt.NDArray[np.int64], arrays: Arrays, *, short: bool = False) -> None:
         self.contents = contents
         self.rows = rows
         self.arrays = arrays
+        self._short = short
         self.records = Records(len(rows), len(contents.samples))
         self._added: dict[str, int] = {}
 
@@ -179,6 +181,8 @@ class Page:
     def values(self, key: Key) -> int:
         """Add a field of INFO or FORMAT."""
         values = self.arrays[key.array]
+        if self._short and len(values.shape) > (2 if key.of_samples else 1):
+            values = _short(values)
         if isinstance(values, Strings):
             return self.records.strings(key.key, values, of_samples=key.of_samples)
         return self.records.numbers(key.key, key.kind, values, of_samples=key.of_samples)
@@ -226,6 +230,31 @@ class Page:
                     body = self._program(inner)
                     program += [(records.EACH_SAMPLE, len(body)), *body]
         return program
+
+
+def _short(values: npt.NDArray[Any] | Strings) -> npt.NDArray[Any] | Strings:
+    """Return vectors of which every place is missing as one missing value: so stands a field that a record lacks."""
+    if isinstance(values, Strings):
+        one = values.end - values.start == 1
+        data = values.data if values.data.size else np.zeros(1, dtype=np.uint8)
+        nothing = (one & (data[np.where(one, values.start, 0)] == _DOT)).all(axis=-1)
+        if not nothing.any():
+            return values
+        end = values.end.copy()
+        end[nothing, 1:] = values.start[nothing, 1:]
+        return Strings(values.data, values.start, end)
+    if values.dtype.kind == "f":
+        missing, fill = schema.float_sentinels(values.dtype)
+        bits = f"u{values.dtype.itemsize}"
+        nothing = (np.ascontiguousarray(values).view(bits) == missing.view(bits)).all(axis=-1)
+    else:
+        missing, fill = schema.INT_MISSING, schema.INT_FILL
+        nothing = (values == missing).all(axis=-1)
+    if not nothing.any():
+        return values
+    values = values.copy()
+    values[nothing, 1:] = fill
+    return values
 
 
 def needed_arrays(contents: Contents, steps: Sequence[Step]) -> set[str]:

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels.vcf.records import Buffers, Lines
-from genomics_dc.store.loader import bands
 from genomics_dc.store.ordered import default_threads, ordered
 from genomics_dc.store.printed import Contents, Page, Step, needed_arrays
 from genomics_dc.store.query_format import LINE_FEED, parse_format, record_steps
@@ -60,14 +59,17 @@ def query_blocks(view: StoreView, query_format: str, *, threads: int | None = No
     UsageError, InputError
         At once, when the format is not understood or the store lacks a tag.
     """
-    return text_blocks(view, parse_format(query_format, Contents(view)), threads=threads)
+    return text_blocks(view, parse_format(query_format, Contents(view)), threads=threads, short=True)
 
 
-def text_blocks(view: StoreView, steps: Sequence[Step], *, threads: int | None = None) -> Iterator[Lines]:
+def text_blocks(
+    view: StoreView, steps: Sequence[Step], *, threads: int | None = None, short: bool = False
+) -> Iterator[Lines]:
     """Yield what the steps print of every record of a view, in store order, some megabytes at a time.
 
     `first` and `stop` of the lines count the records of the view; their text stands until the next are asked for.
-    Threads read and print the blocks that come next, as many as half a gigabyte holds.
+    Threads read and print the blocks that come next, as many as half a gigabyte holds. `short`: a vector of which every
+    place is missing is printed as one ".", which is what a record has that lacks the field.
     """
     rows = view.sites_index()
     if not len(rows):
@@ -83,10 +85,10 @@ def text_blocks(view: StoreView, steps: Sequence[Step], *, threads: int | None =
     buffers = Buffers()
 
     def lines_of(part: npt.NDArray[np.int64]) -> list[Lines]:
-        return Page(contents, part, loader.load(part)).lines(steps, buffers)
+        return Page(contents, part, loader.load(part), short=short).lines(steps, buffers)
 
     done = 0
-    for part in ordered(lines_of, bands(rows, loader.step), threads=threads, ahead=ahead):
+    for part in ordered(lines_of, loader.parts(rows), threads=threads, ahead=ahead):
         for lines in part:
             yield replace(lines, first=lines.first + done, stop=lines.stop + done)
             buffers.give_back(lines)
