@@ -179,7 +179,7 @@ class ArrayMeta:
             "cname": compressor,
             "clevel": level,
             "shuffle": shuffle,
-            "blocksize": 0,
+            "blocksize": schema.BLOSC_BLOCK_BYTES,
         }
         return [endian, {"name": "blosc", "configuration": settings}]
 
@@ -212,7 +212,7 @@ class ArrayMeta:
 
 def _without_levels(codecs: Any) -> Any:
     """Return codecs without how Blosc and zstd were told to try: what they wrote says that itself."""
-    told = ("clevel", "level", "cname", "shuffle")
+    told = ("clevel", "level", "cname", "shuffle", "blocksize")
     if isinstance(codecs, dict):
         return {key: _without_levels(value) for key, value in codecs.items() if key not in told}
     return [_without_levels(one) for one in codecs] if isinstance(codecs, list) else codecs
@@ -280,7 +280,10 @@ _SHUFFLES: Final = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bit
 def _compress(values: npt.NDArray[Any], compression: tuple[str, int, str]) -> bytes:
     compressor, level, shuffle = compression
     raw = values.reshape(-1).view(np.uint8)
-    return _sealed(blosc.compress(raw, compressor.encode(), level, _SHUFFLES[shuffle], 0, values.itemsize))
+    packed = blosc.compress(
+        raw, compressor.encode(), level, _SHUFFLES[shuffle], schema.BLOSC_BLOCK_BYTES, values.itemsize
+    )
+    return _sealed(packed)
 
 
 @lru_cache(maxsize=256)
