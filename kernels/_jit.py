@@ -6,10 +6,20 @@ does not wait for the compiler. No `fastmath`: it would assume that no NaN exist
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+
+if "scipy" not in sys.modules:
+    # At its first call Numba imports scipy.linalg, 0.2 s, only to learn whether it could multiply matrices in compiled
+    # code, which no kernel does. A module that is None cannot be imported.
+    sys.modules["scipy"] = None  # type: ignore[assignment]
+    try:
+        import numba.np.arraymath
+    finally:
+        del sys.modules["scipy"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
