@@ -356,6 +356,10 @@ class StoreView:
         reader = self._shared.files.array(name)
         return None if reader.meta.is_string else np.dtype(reader.dtype)
 
+    def field_shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an array in the store: that of all variants and samples, not of this view."""
+        return self._shared.files.array(name).shape
+
     def filter_names(self) -> tuple[str, ...]:
         """Return the names of FILTERs by number: the columns of `variant_filter`."""
         return self._shared.filters

@@ -83,7 +83,7 @@ def export_bed(view: StoreView, output: Path, *, split_multiallelic: bool, force
 
 def _packed_rows(view: StoreView, *, several_alleles: bool) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield uint8[rows, ceil(S/4)], a row for each ALT allele, 2-bit copies of it."""
-    ploidy = view.zarr_group()[schema.CALL_GENOTYPE].shape[2]  # type: ignore[union-attr]
+    ploidy = view.field_shape(schema.CALL_GENOTYPE)[2]
     if several_alleles or ploidy > 2:
         for batch in batches(view, "a bed"):  # refuses a call of three alleles
             n_rows = np.maximum(batch.n_alleles - 1, 1)

@@ -70,22 +70,22 @@ def _layout(view: StoreView, fields: list[str], *, with_calls: bool) -> pa.Schem
     ]
     if with_calls:
         columns += [("genotype", _TEXT), ("phased", pa.bool_()), ("dosage", pa.int8())]
-    group = view.zarr_group()
     for name in fields:
-        array: Any = group[name]
-        kind = _arrow_type(np.dtype(array.dtype) if array.dtype != object else np.dtype("U"))
-        columns.append((name.removeprefix(schema.CALL_PREFIX), pa.list_(kind) if len(array.shape) > 2 else kind))
+        kind = _arrow_type(view.field_dtype(name))
+        is_list = len(view.field_shape(name)) > 2
+        columns.append((name.removeprefix(schema.CALL_PREFIX), pa.list_(kind) if is_list else kind))
     return pa.schema(columns)
 
 
-def _arrow_type(dtype: np.dtype[Any]) -> pa.DataType:
+def _arrow_type(dtype: np.dtype[Any] | None) -> pa.DataType:
+    if dtype is None:
+        return pa.string()
     if dtype.kind == "b":
         return pa.bool_()
     if dtype.kind in "iu":
         return pa.int64() if dtype.itemsize > 4 else pa.int32()
-    if dtype.kind == "f":
-        return pa.float64() if dtype.itemsize == 8 else pa.float32()
-    return pa.string()
+    assert dtype.kind == "f"
+    return pa.float64() if dtype.itemsize == 8 else pa.float32()
 
 
 def _groups(

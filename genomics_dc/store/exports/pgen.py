@@ -69,14 +69,14 @@ def _writer(view: StoreView, path: Path, final: Path) -> Iterator[Any]:
     import pgenlib
 
     # Above two alleles pgenlib needs a second pass over a temporary file, so it is told no more than it must know.
-    width = view.zarr_group()[schema.VARIANT_ALLELE].shape[1]  # type: ignore[union-attr]
+    width = view.field_shape(schema.VARIANT_ALLELE)[1]
     try:
         writer = pgenlib.PgenWriter(
             str(path).encode(),
             view.n_samples,
             variant_ct=view.n_variants,
             nonref_flags=False,
-            allele_ct_limit=min(max(int(width), 2), _ALLELES_MAX),
+            allele_ct_limit=min(max(width, 2), _ALLELES_MAX),
             hardcall_phase_present=has_phase(view),
         )
         yield writer
