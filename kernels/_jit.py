@@ -12,14 +12,14 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-if "scipy" not in sys.modules:
+if "scipy.linalg" not in sys.modules:
     # At its first call Numba imports scipy.linalg, 0.2 s, only to learn whether it could multiply matrices in compiled
     # code, which no kernel does. A module that is None cannot be imported.
-    sys.modules["scipy"] = None  # type: ignore[assignment]
+    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
     try:
         import numba.np.arraymath
     finally:
-        del sys.modules["scipy"]
+        del sys.modules["scipy.linalg"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
