@@ -42,6 +42,9 @@ class Operation:
     def state(self, folder: Path) -> str:
         """Return "before" or "after"; anything else fails the test."""
         store = folder / STORE
+        for older in sorted((folder / f".{STORE}.generations").glob("*")):
+            assert is_whole(older), f"{self.name}: generation {older.name} is damaged"
+            assert content(older) == self.content_before, f"{self.name}: generation {older.name} is another store"
         if not store.exists():
             assert self.content_before is None, f"{self.name}: the store is gone"
             return "before"
