@@ -279,45 +279,47 @@ class StoreFiles:
             return None
         meta, outer = found
         try:
-            data = self.place.read(key)
+            data, damages = self.read_file(meta, outer)
         except FileNotFoundError:
             raise self._damaged(f"{describe_chunk(meta, meta.chunks_of_file(outer)[0])} is missing") from None
-        for damage in self.damages(meta, outer, data):
-            where = f"file {key}" if damage.coords is None else describe_chunk(meta, damage.coords)
-            raise self._damaged(f"{where} {damage.what}")
+        if damages:
+            hit = damages[0].coords
+            raise self._damaged(f"{f'file {key}' if hit is None else describe_chunk(meta, hit)} {damages[0].what}")
         return data
 
-    def damages(self, meta: ArrayMeta, outer: tuple[int, ...], data: bytes) -> Iterator[Damage]:
-        """Yield what is wrong with the bytes of an array's file; every byte of it is looked at."""
+    def read_file(self, meta: ArrayMeta, outer: tuple[int, ...]) -> tuple[bytes, list[Damage]]:
+        """Return the bytes of an array's file and what is wrong with them; every byte is looked at.
+
+        Raises
+        ------
+        FileNotFoundError
+            When the file is missing.
+        StoreError
+            When the manifest's records of the file are damaged themselves.
+        """
+        held = meta.chunks_of_file(outer)
+        records = [self.table.record(meta.name, meta.number(coords)) for coords in held]
+        end = max(offset + n_bytes for offset, n_bytes, _ in records)
+        whole = end + chunks.shard_tail_bytes(meta)
+        data = self.place.read(meta.key(outer), 0, whole + 1)  # a byte more tells a file that is too long
         view = memoryview(data)
-        end, crc = 0, 0
-        places: dict[int, tuple[int, int]] = {}
-        sound = True
-        for coords in meta.chunks_of_file(outer):
-            at, size, sha256 = self.table.record(meta.name, meta.number(coords))
-            part = view[at : at + size]
-            if len(part) != size:
-                sound = False
-                held = len(part) if meta.sharded else len(data)
-                yield Damage("size", f"has {held} bytes, the manifest says {size}", coords)
+        found = []
+        for coords, (offset, n_bytes, sha256) in zip(held, records, strict=True):
+            part = view[offset : offset + n_bytes]
+            if len(part) != n_bytes:
+                size = len(part) if meta.sharded else len(data)
+                found.append(Damage("size", f"has {size} bytes, the manifest says {n_bytes}", coords))
             elif hashlib.sha256(part).digest() != sha256:
-                sound = False
-                yield Damage("checksum", "is damaged (its SHA-256 differs)", coords)
-            places[meta.file_of(coords)[1]] = (at, size)
-            end = max(end, at + size)
-        if not sound:
-            return
-        if not meta.sharded:
-            if len(data) != end:
-                coords = meta.chunks_of_file(outer)[0]
-                yield Damage("size", f"has {len(data)} bytes, the manifest says {end}", coords)
-            return
-        crc = chunks.crc32c(bytes(view[:end]))
-        tail = chunks.shard_tail(meta, places, crc)
-        if len(data) != end + len(tail):
-            yield Damage("size", f"has {len(data)} bytes, the manifest says {end + len(tail)}", None)
-        elif view[end:] != tail:
-            yield Damage("checksum", "is damaged: its index is not what the manifest says", None)
+                found.append(Damage("checksum", "is damaged (its SHA-256 differs)", coords))
+        if not found and len(data) != whole:
+            size = self.place.size(meta.key(outer))
+            what = f"has {size} bytes, the manifest says {whole}"
+            found.append(Damage("size", what, None if meta.sharded else held[0]))
+        elif not found and meta.sharded:
+            places = {meta.file_of(coords)[1]: one[:2] for coords, one in zip(held, records, strict=True)}
+            if view[end:] != chunks.shard_tail(meta, places, chunks.crc32c(data[:end])):
+                found.append(Damage("checksum", "is damaged: its index is not what the manifest says", None))
+        return data, found
 
     def file_keys(self) -> Iterator[str]:
         """Yield the key of every file but the manifest's own."""

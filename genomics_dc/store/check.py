@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,8 @@ from genomics_dc.store import schema
 from genomics_dc.store.access import ArrayReader, StoreFiles, describe_chunk, row_ranges, span_of
 from genomics_dc.store.chunks import ArrayMeta
 from genomics_dc.store.derived import derive_block
+
+_FILES_AT_ONCE = 16
 
 Progress = Callable[[str, float], None]
 
@@ -48,16 +50,15 @@ def check_files(files: StoreFiles, progress: Progress, *, threads: int | None = 
     yield from _check_table(files)
     metas = list(_metas(files))
     work = [(meta, outer) for meta in metas for outer in meta.files()]
+    batches = [work[at : at + _FILES_AT_ONCE] for at in range(0, len(work), _FILES_AT_ONCE)]
     expected = {schema.MANIFEST_NAME, schema.CHUNK_TABLE_NAME, *files.seal.metadata}
     expected.update(meta.key(outer) for meta, outer in work)
     unread = {name for name in files.names if name not in {meta.name for meta in metas}}
     with ThreadPoolExecutor(threads or min(16, 2 * _processors())) as pool:
-        for number, found in enumerate(pool.map(lambda one: _check_file(files, *one), work, chunksize=8)):
-            if number % 64 == 0:
-                progress("Checking files", number / len(work))
+        for number, found in enumerate(pool.map(lambda batch: _check_batch(files, batch), batches)):
+            progress("Checking files", number / len(batches))
             yield from found
-    there = [key for key, _ in files.place.keys()]  # noqa: SIM118  (a place is no dict)
-    for key in sorted(set(there) - expected):
+    for key in sorted(set(files.place.names()) - expected):
         name = key.partition("/c")[0]
         if name not in unread:
             yield Finding("unexpected", f"file {key} is not in the manifest", name if name in files else None)
@@ -109,22 +110,25 @@ def _metas(files: StoreFiles) -> Iterator[ArrayMeta]:
                 continue  # told already, as damaged metadata
 
 
+def _check_batch(files: StoreFiles, batch: Sequence[tuple[ArrayMeta, tuple[int, ...]]]) -> list[Finding]:
+    return [finding for meta, outer in batch for finding in _check_file(files, meta, outer)]
+
+
 def _check_file(files: StoreFiles, meta: ArrayMeta, outer: tuple[int, ...]) -> list[Finding]:
     try:
-        data = files.place.read(meta.key(outer))
+        _, damages = files.read_file(meta, outer)
+    except StoreError:
+        return []  # the manifest's own records of this file are damaged, which is told already
     except FileNotFoundError:
         return [_file_finding("missing", meta, outer, "is missing")]
     except OSError as error:
         return [_file_finding("missing", meta, outer, f"cannot be read: {error.strerror or error}")]
-    try:
-        return [
-            _file_finding(damage.kind, meta, outer, damage.what)
-            if damage.coords is None
-            else chunk_finding(damage.kind, meta, damage.coords, damage.what)
-            for damage in files.damages(meta, outer, data)
-        ]
-    except StoreError:
-        return []  # the manifest's own records of this file are damaged, which is told already
+    return [
+        _file_finding(damage.kind, meta, outer, damage.what)
+        if damage.coords is None
+        else chunk_finding(damage.kind, meta, damage.coords, damage.what)
+        for damage in damages
+    ]
 
 
 def chunk_finding(kind: str, meta: ArrayMeta, coords: tuple[int, ...], what: str) -> Finding:
@@ -166,7 +170,7 @@ def check_content(files: StoreFiles, progress: Progress, *, threads: int | None 
         return
     work = [(array, coords) for array in arrays for coords in np.ndindex(*array.meta.grid)]
     with ThreadPoolExecutor(threads or _processors()) as pool:
-        for number, found in enumerate(pool.map(lambda one: _decode(*one), work, chunksize=8)):
+        for number, found in enumerate(pool.map(lambda one: _decode(*one), work)):
             if number % 64 == 0:
                 progress("Decoding", number / len(work))
             if found is not None:

@@ -366,6 +366,11 @@ def decode_strings(
     return data, start.reshape(meta.inner), end.reshape(meta.inner)
 
 
+def shard_tail_bytes(meta: ArrayMeta) -> int:
+    """Return how many bytes of a file come after its chunks."""
+    return 16 * math.prod(meta.per_outer) + 2 * _CRC_BYTES if meta.sharded else 0
+
+
 def shard_tail(meta: ArrayMeta, places: Mapping[int, tuple[int, int]], crc: int) -> bytes:
     """Return what ends a shard: its index with a CRC32C, and the CRC32C over the whole file.
 
