@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,6 +157,7 @@ class _Assembly:
         self.max_line_bytes = max_line_bytes
         self.n_records = 0  # yielded
         self.n_planned = 0  # bytes of text begun, behind the header
+        self.planned: deque[int] = deque()  # of each slab that was begun and has not come
         self.n_seen_bytes = 0  # bytes and line feeds of the text that came
         self.n_seen_lines = 0
         self.left: list[bgzf.Slab] = []  # text that is not yet in a batch
@@ -166,6 +168,8 @@ class _Assembly:
         damage = ""
         for slab in self._slabs(threads, ahead_bytes):
             self.source.n_bytes_read = slab.n_read
+            # a slab has whole blocks, so it is a little longer than planned, and the next ones would drift
+            self.n_planned += slab.end - slab.start - self.planned.popleft()
             if to_skip:
                 n = min(to_skip, slab.end - slab.start)
                 to_skip -= n
@@ -226,6 +230,7 @@ class _Assembly:
                 n_bytes -= int(step)
             n_bytes = max(n_bytes, int(step / 2))
         self.n_planned += n_bytes
+        self.planned.append(n_bytes)
         return n_bytes, 1 + _SLACK_BYTES + n_bytes // 8
 
     def _take(self, slab: bgzf.Slab) -> Iterator[TextBatch]:
