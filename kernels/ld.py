@@ -43,6 +43,10 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _NONE = np.uint64(0)
 
 
+class UnsortedError(ValueError):
+    """Variants that must come in the order of their positions do not."""
+
+
 class LdPlanes(NamedTuple):
     """Genotypes of V variants as planes of bits, with what is needed of each variant alone.
 

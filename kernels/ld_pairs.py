@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.ld import LdPlanes, pair_sums
+from genomics_dc.kernels.ld import LdPlanes, UnsortedError, pair_sums
 from genomics_dc.kernels.ld_haplotypes import of_pair
 
 SCORE_UNIT = 2.0**-42
@@ -71,7 +71,7 @@ def neighbours(
     falls = np.flatnonzero((np.diff(place) < 0) & (np.diff(numbers) == 0))
     if falls.size:
         row = int(falls[0]) + 1
-        raise ValueError(
+        raise UnsortedError(
             f"variants must be sorted by position, but variant {row + 1:,} at {place[row]:,} follows {place[row - 1]:,}"
         )
     bounds = np.concatenate([[0], np.flatnonzero(np.diff(numbers)) + 1, [len(place)]])

@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from genomics_dc.kernels._jit import borrowing_jit, jit
 from genomics_dc.kernels.bits import trailing_zeros
-from genomics_dc.kernels.ld import LdPlanes, Whole, product_sum, sums_without
+from genomics_dc.kernels.ld import LdPlanes, UnsortedError, Whole, product_sum, sums_without
 
 _Integers = npt.NDArray[np.int64]
 
@@ -272,6 +272,8 @@ def _settle(
     unchecked = np.empty(n, dtype=np.int64)
     added = n_held
     for number in range(window_start.shape[0]):
+        while added < n and rows[added] < window_start[number]:  # alone in its piece: seen by nobody
+            added += 1
         begin = added
         while added < n and rows[added] < window_end[number]:
             if not varies[added]:
@@ -392,11 +394,11 @@ def prune_windows(
     cuts = np.flatnonzero(np.diff(numbers)) + 1
     bounds = np.concatenate([[0], cuts, [len(place)]]).astype(np.int64)
     if len(place) and len(np.unique(numbers[bounds[:-1]])) != len(bounds) - 1:
-        raise ValueError("the variants of a contig must stand together; sort the variants first")
+        raise UnsortedError("the variants of a contig must stand together; sort the variants first")
     falls = np.flatnonzero((np.diff(place) < 0) & (np.diff(numbers) == 0))
     if falls.size:
         row = int(falls[0]) + 1
-        raise ValueError(
+        raise UnsortedError(
             f"variants must be sorted by position, but variant {row + 1:,} at {place[row]:,} follows {place[row - 1]:,}"
         )
     start, end = np.empty(len(place), dtype=np.int64), np.empty(len(place), dtype=np.int64)

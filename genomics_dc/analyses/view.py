@@ -10,6 +10,8 @@ from genomics_dc.store.read import StoreView
 
 if TYPE_CHECKING:
     from genomics_dc.analyses.association import AssociationResult
+    from genomics_dc.analyses.clumping import ClumpResult
+    from genomics_dc.analyses.linkage_results import LDMatrix, LDResult, LDScoreResult
     from genomics_dc.analyses.qc import QCResult
     from genomics_dc.analyses.relatedness import KinshipResult
     from genomics_dc.analyses.structure import PCAResult
@@ -41,6 +43,36 @@ class View(StoreView):
         from genomics_dc.analyses.association import associate
 
         return associate(self, phenotypes, traits=traits, **options)
+
+    def ld(self, **options: Any) -> LDResult:
+        """Return the pairs of variants in linkage; see `analyses.linkage.ld`."""
+        from genomics_dc.analyses.linkage import ld
+
+        return ld(self, **options)
+
+    def ld_matrix(self, **options: Any) -> LDMatrix:
+        """Return r, r2, D or D' of all pairs of a locus as a square; see `analyses.linkage.ld_matrix`."""
+        from genomics_dc.analyses.linkage import ld_matrix
+
+        return ld_matrix(self, **options)
+
+    def ld_prune(self, **options: Any) -> View:
+        """Return the view of the variants that pruning for linkage keeps; see `analyses.linkage.prune`."""
+        from genomics_dc.analyses.linkage import prune
+
+        return prune(self, **options).view()
+
+    def ld_scores(self, **options: Any) -> LDScoreResult:
+        """Return the LD score of each variant; see `analyses.linkage.ld_scores`."""
+        from genomics_dc.analyses.linkage import ld_scores
+
+        return ld_scores(self, **options)
+
+    def clump(self, association: Any, **options: Any) -> ClumpResult:
+        """Return the clumps of an association result; see `analyses.clumping.clump`."""
+        from genomics_dc.analyses.clumping import clump
+
+        return clump(self, association, **options)
 
 
 def open_store(path: Path | str) -> View:

@@ -19,6 +19,7 @@ _COMMAND_FILES = (
     "validate",
     "qc",
     "structure",
+    "linkage",
     "associate",
     "annotate",
     "cohort",

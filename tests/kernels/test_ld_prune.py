@@ -107,7 +107,11 @@ def ours(dosage, position, contig, *, batch=None, **options):
 def cohorts(draw):
     n_variants = draw(st.integers(1, 40))
     dosage = random_dosage(n_variants, draw(st.integers(2, 40)), seed=draw(st.integers(0, 10**6)), missing=0.15)
-    position = np.cumsum(draw(st.lists(st.sampled_from([0, 1, 2, 9]), min_size=n_variants, max_size=n_variants))) + 1
+    for row in draw(st.lists(st.integers(0, n_variants - 1), max_size=4)):
+        dosage[row] = draw(st.integers(-1, 2))
+    position = (
+        np.cumsum(draw(st.lists(st.sampled_from([0, 1, 2, 9, 40]), min_size=n_variants, max_size=n_variants))) + 1
+    )
     contig = np.sort(np.array(draw(st.lists(st.integers(0, 2), min_size=n_variants, max_size=n_variants))))
     return dosage, position, contig
 
@@ -163,7 +167,11 @@ def test_duplicated_positions_and_monomorphic_variants():
     dosage = np.stack([np.zeros_like(x), x, x, np.full_like(x, -1), np.ones_like(x)])
     position, contig = np.full(5, 7), np.zeros(5, dtype=int)
     assert ours(dosage, position, contig, r2=0.2, window_bp=100).tolist() == [False, True, False, False, False]
-    # alone in its piece, nothing is compared, and so nothing is removed: as PLINK 2
+    # alone in its piece, nothing is compared, and so nothing is removed: as PLINK 2, also between pieces of more
+    places = np.array([1, 1, 1000, 2000, 2000, 2000])
+    pieces = np.stack([np.zeros_like(x), x, np.zeros_like(x), x, np.full_like(x, -1), np.ones_like(x)])
+    found = ours(pieces, places, np.zeros(6, dtype=int), r2=0.2, window_bp=100)
+    assert found.tolist() == [False, True, True, True, False, False]
     alone = ours(dosage, np.arange(5) * 1000, contig, r2=0.2, window_bp=100)
     assert alone.all()
 

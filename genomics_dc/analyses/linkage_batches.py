@@ -1,0 +1,137 @@
+"""Genotypes of a view as bit planes for linkage, a batch of variants at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.errors import InputError
+from genomics_dc.kernels.genotypes import pack_dosage
+from genomics_dc.kernels.ld import LdPlanes, ld_planes, plane_bytes
+from genomics_dc.kernels.ld_prune import major_frequency
+from genomics_dc.kernels.major import minor_dosage
+from genomics_dc.reference import contigs as contig_names
+
+if TYPE_CHECKING:
+    from genomics_dc.store.read import Sites, StoreView
+
+_BATCH_BYTES_MAX = 32 << 20
+_HAPLOID = frozenset({"Y", "MT"})
+
+
+@dataclass(frozen=True)
+class Variants:
+    """Where the variants of a view stand: `contig` number and one-based `position`, int64[V], and the sites."""
+
+    sites: Sites
+    contig: npt.NDArray[np.int64]
+    position: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.contig)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some variants that follow each other: rows of the view from `start` on; `major` float64 is their frequency."""
+
+    start: int
+    planes: LdPlanes
+    major: npt.NDArray[np.float64]
+
+
+def variants_of(view: StoreView) -> Variants:
+    """Return where a view's variants stand.
+
+    Raises
+    ------
+    InputError
+        When the view has no variant, or fewer than two samples.
+    """
+    if view.n_samples < 2:
+        raise InputError(f"linkage is found from 2 samples or more, but this view of {view.path} has {view.n_samples}")
+    sites = view.sites()
+    if not len(sites):
+        raise InputError(f"this view of {view.path} has no variant; loosen region and filters")
+    contig, start, _ = view.extents()
+    return Variants(sites, contig, start + 1)
+
+
+def default_threads(threads: int | None) -> int:
+    """Return how many threads to use: all processors of this process when not told."""
+    return threads or len(os.sched_getaffinity(0))
+
+
+def batches(view: StoreView, sites: Sites, *, threads: int, variants_max: int = 2048) -> Iterator[Batch]:
+    """Yield the variants of a view in order, in batches of at most `variants_max` and 32 MiB.
+
+    At a site of many alleles the commonest is set against the rest, as PLINK 2 does; elsewhere the first ALT allele is
+    counted. On Y and the mitochondrion a heterozygous call is no call.
+    """
+    size = max(1, min(variants_max, _BATCH_BYTES_MAX // plane_bytes(view.n_samples)))
+    haploid = np.isin(sites.contig.astype(str), [name for name in view.contigs if _is_haploid(name)])
+    items = _packed(view, sites, haploid, size)
+    yield from ordered_map(partial(_batch, view.n_samples), items, threads=threads)
+
+
+@dataclass(frozen=True)
+class _Packed:
+    start: int
+    packed: npt.NDArray[np.uint8]
+    many: npt.NDArray[np.int64]
+    many_major: npt.NDArray[np.float64]
+
+
+def _is_haploid(contig: str) -> bool:
+    return contig_names.canonical(contig) in _HAPLOID
+
+
+def _batch(n_samples: int, item: _Packed) -> Batch:
+    planes = ld_planes(item.packed, n_samples)
+    major = major_frequency(planes)
+    major[item.many] = item.many_major
+    return Batch(item.start, planes, major)
+
+
+def _packed(view: StoreView, sites: Sites, haploid: npt.NDArray[np.bool_], size: int) -> Iterator[_Packed]:
+    """Yield packed genotypes, those of sites of many alleles counted against the commonest."""
+    whole = view.sample_numbers() is None
+    many_alleles = sites.n_alleles > 2
+    others = _many_alleles(view, sites.index[many_alleles]) if many_alleles.any() else iter(())
+    start = 0
+    for block in view.blocks("packed" if whole else "dosage"):
+        packed = block["packed"] if whole else pack_dosage(block["dosage"])
+        span = slice(start, start + len(packed))
+        many = np.flatnonzero(many_alleles[span])
+        major = np.empty(len(many))
+        if many.size or haploid[span].any():
+            packed = packed.copy()
+        for number, row in enumerate(many):
+            packed[row], major[number] = next(others)
+        alone = haploid[span]
+        if alone.any():
+            packed[alone] = _without_heterozygotes(packed[alone])
+        for first in range(0, len(packed), size):
+            here = (many >= first) & (many < first + size)
+            yield _Packed(start + first, packed[first : first + size], many[here] - first, major[here])
+        start += len(packed)
+
+
+def _many_alleles(view: StoreView, index: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
+    """Yield packed genotypes against the commonest allele, and its frequency, of the sites of many alleles in order."""
+    for block in view.variants(index=index).blocks("call_genotype"):
+        dosage, major = minor_dosage(block["call_genotype"])
+        yield from zip(pack_dosage(dosage), major.tolist(), strict=True)
+
+
+def _without_heterozygotes(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return packed genotypes in which one copy (01) is missing (11)."""
+    het = packed & ~(packed >> 1) & np.uint8(0x55)
+    return (packed | (het << 1)).astype(np.uint8)
