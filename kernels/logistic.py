@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from genomics_dc.kernels import genotypes
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.linear import DependentColumnError, checked_dosage
 from genomics_dc.kernels.solve import (
@@ -442,3 +443,23 @@ def fit(
         found.status,
     )
     return found
+
+
+@dataclass(frozen=True)
+class PlacedDesign:
+    """A design whose sample i is column columns[i] of packed genotypes of `n_store_samples`."""
+
+    prepared: LogisticDesign
+    columns: npt.NDArray[np.int64]
+    n_store_samples: int
+
+
+def place(prepared: LogisticDesign, samples: npt.NDArray[np.int64], n_store_samples: int) -> PlacedDesign:
+    """Return a design for packed genotypes of `n_store_samples`, of which sample i of the design is `samples[i]`."""
+    return PlacedDesign(prepared, samples, n_store_samples)
+
+
+def fit_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign, *, always_firth: bool = False) -> LogisticFit:
+    """Return the log odds ratio of every variant of packed genotypes, uint8[V, B]; see `fit`."""
+    dosage = genotypes.unpack_dosage(packed, placed.n_store_samples, placed.columns)
+    return fit(dosage, placed.prepared, always_firth=always_firth)

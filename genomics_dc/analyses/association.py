@@ -20,17 +20,19 @@ import pyarrow as pa
 from genomics_dc.analyses import phenotypes as samples_by
 from genomics_dc.analyses.lineage import provenance_of
 from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.site_columns import site_columns
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.files import atomic_path, refuse_existing
 from genomics_dc.kernels import linear, logistic
+from genomics_dc.kernels.genotypes import pack_dosage
 from genomics_dc.kernels.linear import DependentColumnError
-from genomics_dc.kernels.status import FIRTH, STATUS_NAMES
+from genomics_dc.kernels.status import STATUS_NAMES
 from genomics_dc.results import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from genomics_dc.store.read import Sites, StoreView
+    from genomics_dc.store.read import StoreView
 
 Model = Literal["linear", "logistic", "firth"]
 MODELS: tuple[Model, ...] = ("linear", "logistic", "firth")
@@ -46,6 +48,9 @@ _RULES = {
 _VARIANTS_PER_TASK = {"linear": 1024, "logistic": 128, "firth": 128}
 # Median of the chi-squared distribution with one degree of freedom.
 _CHI2_MEDIAN = 0.45493642311957283
+_LN10 = 2.302585092994046
+TESTS = ("ADD", "FIRTH")
+_TEST_OF_STATUS = np.array([int(name == "firth") for name in STATUS_NAMES], dtype=np.int8)
 _FORBIDDEN_IN_NAMES = frozenset('/\\\0:*?"<>|')
 
 
@@ -220,34 +225,40 @@ class AssociationPlots:
 
 @dataclass(frozen=True)
 class _Group:
-    """Traits that are complete in the same samples: `traits` are their numbers, `rows` the view's samples."""
+    """Traits that are complete in the same `n_samples` samples: `traits` are their numbers.
+
+    The samples of `placed` have their places in the packed genotypes.
+    """
 
     traits: tuple[int, ...]
-    rows: npt.NDArray[np.int64]
-    prepared: linear.LinearDesign | logistic.LogisticDesign
+    n_samples: int
+    placed: linear.PlacedDesign | logistic.PlacedDesign
 
 
 class _Estimates:
-    """The columns that grow block by block: [T, V], or [groups, V] where traits of a group share them."""
+    """The columns of the result: [T, V], or [groups, V] where a group shares them; threads fill spans."""
 
-    def __init__(self, n_traits: int, n_groups: int, n_variants: int) -> None:
-        self.beta = np.full((n_traits, n_variants), np.nan)
-        self.error = np.full((n_traits, n_variants), np.nan)
-        self.strength = np.full((n_traits, n_variants), np.nan)
-        self.status = np.zeros((n_traits, n_variants), dtype=np.int8)
-        self.n = np.zeros((n_groups, n_variants), dtype=np.int32)
-        self.frequency = np.full((n_groups, n_variants), np.nan)
+    def __init__(self, n_traits: int, groups: Sequence[_Group], n_variants: int) -> None:
+        self.beta = np.empty((n_traits, n_variants))
+        self.error = np.empty((n_traits, n_variants))
+        self.p = np.empty((n_traits, n_variants))
+        self.strength = np.empty((n_traits, n_variants))
+        self.status = np.empty((n_traits, n_variants), dtype=np.int8)
+        self.n = np.empty((len(groups), n_variants), dtype=np.int32)
+        self.frequency = np.empty((len(groups), n_variants))
 
     def put(self, number: int, group: _Group, span: slice, fitted: linear.LinearFit | logistic.LogisticFit) -> None:
         """Store what a group's fit says about the variants of `span`."""
         shape = (span.stop - span.start, len(group.traits))
+        traits = list(group.traits)
         for target, values in (
             (self.beta, fitted.beta),
             (self.error, fitted.standard_error),
+            (self.p, np.exp(-_LN10 * fitted.neg_log10_p)),
             (self.strength, fitted.neg_log10_p),
             (self.status, fitted.status),
         ):
-            target[list(group.traits), span] = values.reshape(shape).T
+            target[traits, span] = values.reshape(shape).T
         self.n[number, span] = fitted.n
         self.frequency[number, span] = fitted.frequency
 
@@ -260,6 +271,7 @@ def associate(
     covariates: Any = None,
     covariate_names: Sequence[str] | None = None,
     model: Model = "linear",
+    strict: bool = False,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> AssociationResult:
@@ -277,6 +289,9 @@ def associate(
         Columns of `covariates` (of `phenotypes` where no covariates are given); None takes all of `covariates`.
     model
         "linear"; "logistic" (0 and 1, or 1 and 2), with Firth's answer where the plain one has no maximum; "firth".
+    strict
+        Refuse tables with a row for which the store has no sample, or without a row for a sample of the view. Otherwise
+        such rows are left aside, such samples take no part, and the provenance has the counts.
     threads
         All processors when None. The result has the same bytes for any number.
     progress
@@ -292,33 +307,34 @@ def associate(
         raise UsageError(f"model must be one of {', '.join(MODELS)}, not {model}")
     if not view.n_samples:
         raise InputError(f"no sample is left in the view of {view.path}; nothing can be tested")
+    store = type(view).open(view.path)
     aligned = samples_by.align(
         [str(name) for name in view.sample_ids],
-        [str(name) for name in type(view).open(view.path).sample_ids],
+        [str(name) for name in store.sample_ids],
         phenotypes,
         traits=traits,
         covariates=covariates,
         covariate_names=covariate_names,
+        strict=strict,
     )
-    groups = _groups(aligned, model)
     n_variants = view.n_variants
     if not n_variants:
         raise InputError(f"no variant of {view.path} is left after region and filters; loosen them")
+    blocks, columns, n_columns = _packed(view, store)
+    groups = _groups(aligned, model, columns, n_columns)
+    estimates = _Estimates(len(aligned.trait_names), groups, n_variants)
 
-    def work(dosage: npt.NDArray[np.int8]) -> list[linear.LinearFit | logistic.LogisticFit]:
-        return [_fit(dosage, group, model) for group in groups]
-
-    estimates = _Estimates(len(aligned.trait_names), len(groups), n_variants)
-    done = 0
-    workers = threads or len(os.sched_getaffinity(0))
-    for fitted in ordered_map(work, _tasks(view, _VARIANTS_PER_TASK[model]), threads=workers):
-        span = slice(done, done + len(fitted[0].n))
+    def work(task: _Task) -> int:
+        stop = task.start + len(task.packed)
         for number, group in enumerate(groups):
-            estimates.put(number, group, span, fitted[number])
-        done = span.stop
+            estimates.put(number, group, slice(task.start, stop), _fit(task.packed, group, model))
+        return stop
+
+    workers = threads or len(os.sched_getaffinity(0))
+    for done in ordered_map(work, _tasks(blocks, _VARIANTS_PER_TASK[model]), threads=workers):
         if progress is not None:
             progress(done, n_variants)
-    sizes = {aligned.trait_names[t]: len(group.rows) for group in groups for t in group.traits}
+    sizes = {aligned.trait_names[t]: group.n_samples for group in groups for t in group.traits}
     provenance = provenance_of(
         "associate",
         view,
@@ -328,48 +344,89 @@ def associate(
             "traits": list(aligned.trait_names),
             "covariates": list(aligned.covariate_names),
             "samples_by_trait": {name: sizes[name] for name in aligned.trait_names},
+            "rows_without_sample": dict(aligned.unknown),
+            "samples_without_row": dict(aligned.absent),
         },
         inputs=aligned.inputs,
     )
-    return AssociationResult(_table(view.sites(), aligned.trait_names, groups, estimates), provenance)
+    return AssociationResult(_table(site_columns(view), aligned.trait_names, groups, estimates), provenance)
 
 
-def _fit(dosage: npt.NDArray[np.int8], group: _Group, model: Model) -> linear.LinearFit | logistic.LogisticFit:
-    if isinstance(group.prepared, linear.LinearDesign):
-        return linear.fit(dosage, group.prepared, group.rows)
-    return logistic.fit(dosage, group.prepared, group.rows, always_firth=model == "firth")
+def _fit(packed: npt.NDArray[np.uint8], group: _Group, model: Model) -> linear.LinearFit | logistic.LogisticFit:
+    if isinstance(group.placed, linear.PlacedDesign):
+        return linear.fit_packed(packed, group.placed)
+    return logistic.fit_packed(packed, group.placed, always_firth=model == "firth")
 
 
-def _tasks(view: StoreView, size: int) -> Iterator[npt.NDArray[np.int8]]:
-    for block in view.blocks("dosage"):
-        dosage = block["dosage"]
-        for start in range(0, len(dosage), size):
-            yield dosage[start : start + size]
+def _packed(view: StoreView, store: StoreView) -> tuple[Iterator[npt.NDArray[np.uint8]], npt.NDArray[np.int64], int]:
+    """Return packed genotypes by block, the column there of each sample of the view, and how many columns there are.
+
+    The genotypes are those of all samples of the store: to read them whole is faster than to choose. Only where the
+    store hides samples are the view's packed anew.
+    """
+    numbers = view.sample_numbers()
+    if store.sample_numbers() is not None:
+        everyone = np.arange(view.n_samples, dtype=np.int64)
+        return (pack_dosage(block["dosage"]) for block in view.blocks("dosage")), everyone, view.n_samples
+    whole = view if numbers is None else store.variants(index=view.sites_index())
+    columns = np.arange(store.n_samples, dtype=np.int64) if numbers is None else numbers
+    return (block["packed"] for block in whole.blocks("packed")), columns, store.n_samples
 
 
-def _groups(aligned: samples_by.AlignedTraits, model: Model) -> list[_Group]:
-    """Return the traits grouped by the samples that are complete, each group with its prepared design."""
+@dataclass(frozen=True)
+class _Task:
+    """Packed genotypes of some variants, of which the first is the view's number `start`."""
+
+    start: int
+    packed: npt.NDArray[np.uint8]
+
+
+def _tasks(blocks: Iterator[npt.NDArray[np.uint8]], size: int) -> Iterator[_Task]:
+    done = 0
+    for packed in blocks:
+        for start in range(0, len(packed), size):
+            yield _Task(done + start, packed[start : start + size])
+        done += len(packed)
+
+
+def _groups(
+    aligned: samples_by.AlignedTraits, model: Model, columns: npt.NDArray[np.int64], n_columns: int
+) -> list[_Group]:
+    """Return the traits grouped by the samples that are complete, each group with its design in its place.
+
+    Sample i of `aligned` stands in column columns[i] of `n_columns` of the packed genotypes.
+    """
     by_samples: dict[bytes, tuple[npt.NDArray[np.int64], list[int]]] = {}
     for trait in range(len(aligned.trait_names)):
         rows = samples_by.complete_samples(aligned, trait)
         # A logistic fit takes one trait at a time.
         key = rows.tobytes() + (b"" if model == "linear" else trait.to_bytes(8, "little"))
         by_samples.setdefault(key, (rows, []))[1].append(trait)
-    return [_group(aligned, rows, traits, model) for rows, traits in by_samples.values()]
+    return [
+        _Group(tuple(traits), len(rows), _placed(aligned, rows, traits, model, columns[rows], n_columns))
+        for rows, traits in by_samples.values()
+    ]
 
 
-def _group(aligned: samples_by.AlignedTraits, rows: npt.NDArray[np.int64], traits: list[int], model: Model) -> _Group:
+def _placed(
+    aligned: samples_by.AlignedTraits,
+    rows: npt.NDArray[np.int64],
+    traits: list[int],
+    model: Model,
+    columns: npt.NDArray[np.int64],
+    n_columns: int,
+) -> linear.PlacedDesign | logistic.PlacedDesign:
     values = aligned.traits[rows][:, traits]
     covariates = aligned.covariates[rows]
     names = [aligned.trait_names[t] for t in traits]
     try:
         if model == "linear":
-            return _Group(tuple(traits), rows, linear.design(values, covariates))
+            return linear.place(linear.design(values, covariates), columns, n_columns)
         cases = samples_by.case_control(values[:, 0], names[0], aligned.source)
-        return _Group(tuple(traits), rows, logistic.design(cases, covariates))
+        return logistic.place(logistic.design(cases, covariates), columns, n_columns)
     except DependentColumnError as error:
-        columns, labels = (values, names) if error.kind == "trait" else (covariates, list(aligned.covariate_names))
-        raise samples_by.explain_dependent(error, columns, labels, covariates, aligned.covariate_names) from None
+        guilty, labels = (values, names) if error.kind == "trait" else (covariates, list(aligned.covariate_names))
+        raise samples_by.explain_dependent(error, guilty, labels, covariates, aligned.covariate_names) from None
     except logistic.SeparatedTraitError:
         raise _explain_separated(names[0], values[:, 0], covariates, aligned) from None
 
@@ -391,41 +448,32 @@ def _explain_separated(
     )
 
 
-def _table(sites: Sites, trait_names: Sequence[str], groups: Sequence[_Group], estimates: _Estimates) -> pa.Table:
+def _table(
+    shared: dict[str, pa.ChunkedArray], trait_names: Sequence[str], groups: Sequence[_Group], estimates: _Estimates
+) -> pa.Table:
     """Return the result table: a chunk a trait, and the site columns shared between the chunks without a copy."""
-    n_traits = len(trait_names)
+    n_traits, n_variants = estimates.beta.shape
     group_of = {trait: number for number, group in enumerate(groups) for trait in group.traits}
-    alleles = [(ref, *alt.split(",")) for ref, alt in zip(sites.ref, sites.alt, strict=True)]
-    contigs, codes = np.unique(sites.contig.astype(str), return_inverse=True)
-    chromosome = pa.DictionaryArray.from_arrays(
-        pa.array(codes.astype(np.int32)), pa.array(contigs.tolist(), pa.string())
-    )
-    effect = pa.array([None if one[1] == "." else one[1] for one in alleles], pa.string())
-    other = pa.array([",".join((one[0], *one[2:])) for one in alleles], pa.string())
-    shared = {
-        "chromosome": chromosome,
-        "base_pair_location": pa.array(sites.position.astype(np.int64)),
-        "effect_allele": effect,
-        "other_allele": other,
-        "variant_id": pa.array(sites.variant_id.tolist(), pa.string()),
-    }
     n_of_group = [pa.array(row) for row in estimates.n]
     frequency_of_group = [_floats(row) for row in estimates.frequency]
-    tests = pa.array(["ADD", "FIRTH"], pa.string())
+    tests = pa.array(TESTS, pa.string())
     statuses = pa.array(STATUS_NAMES, pa.string())
     names = pa.array(list(trait_names), pa.string())
-    everyone = range(n_traits)
+    additive = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n_variants, dtype=np.int8)), tests)
 
     def each(make: Callable[[int], pa.Array]) -> pa.ChunkedArray:
-        return pa.chunked_array([make(trait) for trait in everyone])
+        return pa.chunked_array([make(trait) for trait in range(n_traits)])
 
     def same(name: str) -> pa.ChunkedArray:
-        return pa.chunked_array([shared[name]] * n_traits)
+        return pa.chunked_array(shared[name].chunks * n_traits)
 
-    def coded(codes: npt.NDArray[np.integer[Any]], words: pa.Array) -> pa.Array:
-        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), words)
+    def test_of(trait: int) -> pa.Array:
+        codes = _TEST_OF_STATUS[estimates.status[trait]]
+        return pa.DictionaryArray.from_arrays(pa.array(codes), tests) if codes.any() else additive
 
-    n_variants = len(sites)
+    def trait_of(trait: int) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array(np.full(n_variants, trait, dtype=np.int32)), names)
+
     return pa.table(
         {
             "chromosome": same("chromosome"),
@@ -435,13 +483,13 @@ def _table(sites: Sites, trait_names: Sequence[str], groups: Sequence[_Group], e
             "beta": each(lambda t: _floats(estimates.beta[t])),
             "standard_error": each(lambda t: _floats(estimates.error[t])),
             "effect_allele_frequency": each(lambda t: frequency_of_group[group_of[t]]),
-            "p_value": each(lambda t: _floats(10.0 ** -estimates.strength[t])),
+            "p_value": each(lambda t: _floats(estimates.p[t])),
             "neg_log_10_p_value": each(lambda t: _floats(estimates.strength[t])),
             "n": each(lambda t: n_of_group[group_of[t]]),
             "variant_id": same("variant_id"),
-            "trait": each(lambda t: coded(np.full(n_variants, t), names)),
-            "test": each(lambda t: coded(estimates.status[t] == FIRTH, tests)),
-            "status": each(lambda t: coded(estimates.status[t], statuses)),
+            "trait": each(trait_of),
+            "test": each(test_of),
+            "status": each(lambda t: pa.DictionaryArray.from_arrays(pa.array(estimates.status[t]), statuses)),
         }
     )
 

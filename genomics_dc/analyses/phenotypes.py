@@ -13,7 +13,7 @@ import hashlib
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.errors import InputError, UsageError
-from genomics_dc.files import sha256_file
 from genomics_dc.kernels.linear import DependentColumnError
 
 if TYPE_CHECKING:
@@ -70,9 +69,10 @@ class SampleTable:
         if name not in self.cells:
             raise InputError(f"{self.source} has no column {name}; it has {_listed(self.names)}")
         column = self.cells[name]
-        values = np.empty(len(column), dtype=np.float64)
-        for row, cell in enumerate(column):
-            values[row] = self._number(cell, name, row)
+        values = _parsed(column)
+        if values is None:  # a cell that is no plain number: find it, and say where it stands
+            cells = column.to_pylist() if hasattr(column, "to_pylist") else column
+            values = np.array([self._number(cell, name, row) for row, cell in enumerate(cells)], dtype=np.float64)
         below_zero = np.flatnonzero(values < 0)
         if below_zero.size and np.all(values[below_zero] == _PLINK_MISSING):
             raise InputError(
@@ -111,6 +111,23 @@ class SampleTable:
         return f"{self.source} {place}, column {name}"
 
 
+def _parsed(column: Any) -> _Floats | None:
+    """Return a column of Arrow text as float64[S], NaN where missing; None where a cell is no finite number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not isinstance(column, pa.ChunkedArray) or not pa.types.is_string(column.type):
+        return None
+    words = pc.utf8_trim_whitespace(column)
+    absent = pc.is_in(pc.utf8_lower(words), value_set=pa.array(sorted(MISSING_WORDS)))
+    try:
+        numbers = pc.cast(pc.if_else(absent, pa.scalar(None, pa.string()), words), pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    values = np.array(numbers.to_numpy(), dtype=np.float64)
+    return None if np.isinf(values).any() else values
+
+
 def read_samples(source: Any, *, role: str) -> SampleTable:
     """Return a table by sample from a path, a pandas or polars frame, an Arrow table, or a SampleTable itself.
 
@@ -135,16 +152,57 @@ def read_samples(source: Any, *, role: str) -> SampleTable:
 
 def _read_file(path: Path) -> SampleTable:
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as handle:
-            text = handle.read().decode("utf-8-sig")
+        raw = path.read_bytes()
+        data = gzip.decompress(raw) if path.suffix == ".gz" else raw
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise InputError(f"{path} is not whole gzip data; copy it again") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text (byte {error.start:,}); save it as UTF-8") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder, not a table") from None
+    digest = hashlib.sha256(raw).hexdigest()
+    found = _read_plain_table(path, data, digest)
+    return found if found is not None else _read_lines(path, data, digest)
+
+
+def _read_plain_table(path: Path, data: bytes, digest: str) -> SampleTable | None:
+    """Return the table of a tab-separated file without faults, read by Arrow; None for one that needs a closer look."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    body = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
+    first_line, _, rest = body.partition(b"\n")
+    if b"\t" not in first_line or b"\r" in body or not rest:
+        return None
+    try:
+        header = _split_tabs(first_line.decode())
+    except UnicodeDecodeError:
+        return None
+    numbers = [str(number) for number in range(len(header))]
+    try:
+        table = csv.read_csv(
+            pa.py_buffer(rest),
+            read_options=csv.ReadOptions(column_names=numbers, use_threads=False, block_size=max(len(rest), 1)),
+            parse_options=csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False),
+            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(numbers, pa.string())),
+        )
+    except pa.ArrowInvalid:
+        return None
+    first = _id_column(header, str(path))
+    sample_ids = tuple(name.strip() for name in table.column(first).to_pylist())
+    names = header[first + 1 :]
+    _check_names(names, str(path))
+    _check_ids(sample_ids, str(path), first_line=2)
+    columns = (table.column(number) for number in range(first + 1, len(header)))
+    return SampleTable(str(path), digest, sample_ids, dict(zip(names, columns, strict=True)), first_line=2)
+
+
+def _read_lines(path: Path, data: bytes, digest: str) -> SampleTable:
+    """Return the table of a file, line by line: separated by spaces, or with a fault that is to be named."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text (byte {error.start:,}); save it as UTF-8") from None
     lines = text.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
@@ -162,7 +220,7 @@ def _read_file(path: Path) -> SampleTable:
     _check_names(names, str(path))
     _check_ids(sample_ids, str(path), first_line=2)
     columns = list(zip(*(row[first + 1 :] for row in rows), strict=True)) if rows else [()] * len(names)
-    return SampleTable(str(path), sha256_file(path), sample_ids, dict(zip(names, columns, strict=True)), first_line=2)
+    return SampleTable(str(path), digest, sample_ids, dict(zip(names, columns, strict=True)), first_line=2)
 
 
 def _split_tabs(line: str) -> list[str]:
@@ -247,7 +305,9 @@ def _listed(names: Iterable[str]) -> str:
 class AlignedTraits:
     """Traits and covariates in the order of a view's samples; NaN where a sample has no value.
 
-    `traits` float64[S, T], `covariates` float64[S, K]; `inputs` maps a role to the SHA-256 of what was read.
+    `traits` float64[S, T], `covariates` float64[S, K]; `inputs` maps a role to the SHA-256 of what was read, `unknown`
+    to how many rows are about samples that the store does not have, `absent` to how many of the view's samples have no
+    row.
     """
 
     trait_names: tuple[str, ...]
@@ -257,6 +317,8 @@ class AlignedTraits:
     source: str
     covariate_source: str
     inputs: Mapping[str, str]
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    absent: Mapping[str, int] = field(default_factory=dict)
 
 
 def align(
@@ -267,20 +329,23 @@ def align(
     traits: Sequence[str] | None,
     covariates: Any = None,
     covariate_names: Sequence[str] | None = None,
+    strict: bool = False,
 ) -> AlignedTraits:
     """Return the chosen traits and covariates of a view's samples.
 
     Parameters
     ----------
     sample_ids, store_sample_ids
-        The samples of the view, and of its whole store: a row about a sample that the store does not know is an error,
-        one about a sample that the view leaves out is not.
+        The samples of the view, and of its whole store: rows about samples that the store does not know are counted
+        and left aside, and so are those about samples that the view leaves out.
     phenotypes, covariates
         See `read_samples`.
     traits
         Columns of `phenotypes`; None takes all.
     covariate_names
         Columns of `covariates`, or of `phenotypes` where no covariates are given; None takes all of `covariates`.
+    strict
+        Refuse a table with a row that the store has no sample for, or without a row for a sample of the view.
 
     Raises
     ------
@@ -308,27 +373,45 @@ def align(
             if name in chosen:
                 raise UsageError(f"{name} is asked for as trait and as covariate; it can be one of them")
     position = {name: row for row, name in enumerate(sample_ids)}
+    known = set(store_sample_ids)
+    unknown: dict[str, int] = {}
+    absent: dict[str, int] = {}
+    for role, one in {"phenotypes": table, "covariates": covariate_table}.items():
+        if one is table and role == "covariates":
+            continue
+        unknown[role], absent[role] = _meeting(one, position, known, strict=strict)
     return AlignedTraits(
         trait_names=wanted,
         covariate_names=chosen,
-        traits=_columns(table, wanted, position, store_sample_ids),
-        covariates=_columns(covariate_table, chosen, position, store_sample_ids),
+        traits=_columns(table, wanted, position),
+        covariates=_columns(covariate_table, chosen, position),
         source=table.source,
         covariate_source=covariate_table.source,
         inputs=inputs,
+        unknown=unknown,
+        absent=absent,
     )
 
 
-def _columns(
-    table: SampleTable, names: Sequence[str], position: Mapping[str, int], store_sample_ids: Sequence[str]
-) -> _Floats:
-    known = set(store_sample_ids)
+def _meeting(table: SampleTable, position: Mapping[str, int], known: set[str], *, strict: bool) -> tuple[int, int]:
+    """Return how many rows the store has no sample for, and how many of the view's samples have no row."""
     unknown = [name for name in table.sample_ids if name not in known]
-    if unknown:
+    if unknown and (strict or len(unknown) == len(table.sample_ids)):
         raise InputError(
             f"{table.source} names {len(unknown)} of {len(table.sample_ids)} samples that the store does not have: "
             f"{_listed(unknown)}; remove these rows or mend the ids"
         )
+    given = set(table.sample_ids)
+    absent = [name for name in position if name not in given]
+    if absent and strict:
+        raise InputError(
+            f"{table.source} has no row for {len(absent)} of the {len(position)} samples asked for: {_listed(absent)}; "
+            "add their rows, or leave the samples out of the view"
+        )
+    return len(unknown), len(absent)
+
+
+def _columns(table: SampleTable, names: Sequence[str], position: Mapping[str, int]) -> _Floats:
     rows = np.array([position.get(name, -1) for name in table.sample_ids], dtype=np.int64)
     values = np.full((len(position), len(names)), np.nan)
     for j, name in enumerate(names):

@@ -189,7 +189,7 @@ def test_logistic_codings_and_firth_are_marked(view, people):
     [
         (
             {"IID": lambda f: ["S0000", *(f"X{i}" for i in range(N_SAMPLES - 1))]},
-            {},
+            {"strict": True},
             r"59 of 60 samples that the store",
         ),
         ({"height": lambda f: 1.0}, {}, "trait height has the same value"),

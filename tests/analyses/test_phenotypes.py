@@ -85,10 +85,36 @@ def test_a_row_about_a_sample_outside_the_view_is_left_aside(tmp_path):
     np.testing.assert_array_equal(aligned(path, ids=("S2",), store_ids=IDS).traits, [[2.0]])
 
 
+def test_ids_that_do_not_meet_are_counted_and_strict_refuses_them(tmp_path):
+    path = write(tmp_path / "p.tsv", "IID\ta\nS1\t1\nS9\t2\nS8\t2\nS2\t3\nS3\t4\n")
+    covariates = write(tmp_path / "c.tsv", "IID\tage\nS1\t1\nS2\t2\nS3\t2\nS4\t3\n")
+    found = aligned(path, covariates=covariates)
+    np.testing.assert_array_equal(found.traits[:, 0], [1, 3, 4, np.nan])
+    assert found.unknown == {"phenotypes": 2, "covariates": 0}
+    assert found.absent == {"phenotypes": 1, "covariates": 0}
+    with pytest.raises(InputError, match="2 of 5 samples that the store does not have: S9, S8"):
+        aligned(path, strict=True)
+    few = write(tmp_path / "few.tsv", "IID\ta\nS1\t1\nS2\t2\n")
+    with pytest.raises(InputError, match=r"no row for 2 of the 4 samples asked for: S3, S4; add"):
+        aligned(few, strict=True)
+    assert aligned(covariates, ("age",), strict=True).absent == {"phenotypes": 0}
+
+
+def test_a_large_table_reads_as_its_lines_do(tmp_path):
+    rng = np.random.default_rng(1)
+    ids = [f"P{number}" for number in range(300)]
+    values = rng.normal(size=(300, 5)) * 10.0 ** rng.integers(-300, 300, size=(300, 5))
+    lines = ["\t".join([name, *map(repr, row.tolist())]) for name, row in zip(ids, values, strict=True)]
+    tabs = write(tmp_path / "t.tsv", "\n".join(["IID\ta\tb\tc\td\te", *lines]))
+    spaces = write(tmp_path / "s.txt", tabs.read_text().replace("\t", "  "))
+    for path in (tabs, spaces):
+        np.testing.assert_array_equal(aligned(path, tuple("abcde"), ids=ids).traits, values)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("IID\ta\nS1\t1\nS9\t2\nS8\t2\n", r"2 of 3 samples that the store does not have: S9, S8"),
+        ("IID\ta\nS7\t1\nS9\t2\nS8\t2\n", r"3 of 3 samples that the store does not have: S7, S9, S8"),
         ("IID\ta\nS1\t1\nS2\ttall\n", r"p\.tsv line 3, column a: expected a number, found text"),
         ("IID\ta\nS1\t1\nS2\t1,5\n", r"line 3, column a: .*a comma; write a decimal point"),
         ("IID\ta\nS1\tinf\n", r"line 2, column a: .*infinity"),
