@@ -1,4 +1,4 @@
-"""`genomics-dc store`: build, info, verify, query, export."""
+"""`genomics-dc store`: build, info, verify, query, export, publish."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genomics_dc.cli import store_growth
 from genomics_dc.cli.options import (
     ExtractOption,
     ForceOption,
@@ -59,6 +60,7 @@ IncludeOption = Annotated[
 ExcludeOption = Annotated[
     str | None, typer.Option("--exclude", "-e", help="Only variants for which this does not hold.")
 ]
+UrlArgument = Annotated[str, typer.Argument(help="Where in an object store, such as s3://bucket/cohort.vcz.")]
 ListOption = Annotated[bool, typer.Option("--list-samples", "-l", help="Print the sample ids, one a line, and stop.")]
 
 store_app = typer.Typer(name="store", help="Build, check and read VCF Zarr stores.", no_args_is_help=True)
@@ -66,6 +68,7 @@ store_app = typer.Typer(name="store", help="Build, check and read VCF Zarr store
 
 def register(app: typer.Typer) -> None:
     """Add `store` and its commands."""
+    store_growth.register(store_app)
     app.add_typer(store_app)
 
 
@@ -119,6 +122,7 @@ def info(store: StoreArgument, as_json: JsonOption = False) -> None:
         ("store", held.path),
         ("hash", held.store_hash),
         ("format", str(held.format_version)),
+        ("generation", str(held.generation)),
         ("assembly", held.assembly or "not recorded"),
         ("variants", f"{held.n_variants:,}"),
         ("samples", f"{held.n_samples:,}"),
@@ -126,7 +130,13 @@ def info(store: StoreArgument, as_json: JsonOption = False) -> None:
         ("files", f"{held.n_files:,} ({held.stored_bytes:,} bytes)"),
     ]
     for name, value in rows:
-        typer.echo(f"{name:<10}{value}")
+        typer.echo(f"{name:<12}{value}")
+    typer.echo()
+    typer.echo(f"{'generation':<12}{'change':<14}{'variants':>14}{'samples':>12}  {'when':<27}{'software':<22}hash")
+    for event in held.history:
+        size = f"{event.n_variants:>14,}{event.n_samples:>12,}"
+        what = f"{event.generation:<12}{event.operation:<14}{size}  {event.time_utc:<27}{event.software:<22}"
+        typer.echo(f"{what}{event.store_hash[:16]}{f'  {event.note}' if event.note else ''}")
     typer.echo()
     typer.echo(f"{'array':<32}{'type':<14}{'shape':<22}{'chunk':<22}{'bytes':>14}")
     for array in held.arrays:
@@ -156,6 +166,26 @@ def verify(
     if not as_json:
         compared = f", {report.n_records_compared:,} records compared" if report.against else ""
         typer.echo(f"{store}: {report.n_files:,} files, {report.n_bytes:,} bytes{compared}: no findings")
+
+
+@store_app.command()
+def publish(
+    store: StoreArgument,
+    url: UrlArgument,
+    force: ForceOption = False,
+) -> None:
+    """Copy a store to an object store and make it the current one there, in one step.
+
+    What has not changed since the last time does not travel. Where and as whom: AWS_ENDPOINT_URL, AWS_REGION,
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
+
+    Example: genomics-dc store publish cohort.vcz s3://bucket/cohort.vcz
+    """
+    from genomics_dc.store.remote import publish_store
+
+    with progress_bar() as progress:
+        seal = publish_store(store, url, force=force, progress=progress)
+    typer.echo(f"{url}: generation {seal.generation}, hash {seal.store_hash}")
 
 
 @store_app.command()

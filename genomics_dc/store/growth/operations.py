@@ -19,7 +19,7 @@ from genomics_dc.store.access import StoreFiles
 from genomics_dc.store.build import build_store
 from genomics_dc.store.growth.assemble import Progress
 from genomics_dc.store.growth.evidence import DEFAULT_BED_DEPTH_READS, SampleBlocks, read_callable_bed, read_gvcf
-from genomics_dc.store.growth.grow import BlocksOf, Grown, Proving, Source, Union, grow
+from genomics_dc.store.growth.grow import Grown, Proving, Source, Union, grow
 from genomics_dc.store.growth.proof import (
     Thresholds,
     agreed_thresholds,
@@ -373,4 +373,4 @@ def _note(union: Union, base: Source, new_people: Sequence[str], given: Sequence
     return "; ".join(told)
 
 
-__all__ = ["BlocksOf", "Growth", "Thresholds", "append_store", "merge_stores", "refuse_remote", "stored_blocks"]
+__all__ = ["Growth", "Thresholds", "append_store", "merge_stores", "refuse_remote", "stored_blocks"]

@@ -94,9 +94,7 @@ def drop_samples(
         n_samples = files.array(schema.SAMPLE_ID).shape[0]
         n_variants = files.array(schema.VARIANT_POSITION).shape[0]
         seal = files.seal
-        return Receipt(
-            str(final), 0, n_samples, n_variants, seal.generation, seal.store_hash, 0, 0, tuple(removed)
-        )
+        return Receipt(str(final), 0, n_samples, n_variants, seal.generation, seal.store_hash, 0, 0, tuple(removed))
     with next_generation(final) as made:
         source = Source(StoreFiles(made.base), str(final))
         n_blank = sum(not name for name in source.samples)
