@@ -50,4 +50,6 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --constraint constraints.txt --editable '.[dev]'
+	# sgkit asks for Zarr 2 and reads Zarr 3 as well (tests/store/test_readers.py): without its own list of versions
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps sgkit==0.10.0
 	@touch $@ $(VENV)/.run

@@ -44,6 +44,9 @@ def test_build_and_info_tell_the_same(made):
     text = run("info", store).stdout
     assert built["store_hash"] in text
     assert "derived/packed_dosage" in text
+    event = built["history"][0]
+    assert (event["operation"], event["generation"], event["n_variants"]) == ("build", 0, 30)
+    assert any(line.split()[:4] == ["0", "build", "30", "3"] for line in text.splitlines())
 
 
 def test_the_installed_program(made, tmp_path):
@@ -109,6 +112,6 @@ def test_mistakes_are_one_sentence(made, tmp_path, monkeypatch, words, status, m
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["build", "info", "verify", "query", "export"])
+@pytest.mark.parametrize("command", ["build", "info", "verify", "query", "export", "publish"])
 def test_every_command_has_an_example(command):
     assert f"Example: genomics-dc store {command}" in " ".join(run(command, "--help").stdout.split())

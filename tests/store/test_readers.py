@@ -96,3 +96,19 @@ def test_vcztools(store):
             reader.set_sample_indexes(np.array([36, 3, 21]))
             chunks = list(reader.variant_chunks(fields=["call_genotype"]))
         same(np.concatenate([chunk["call_genotype"] for chunk in chunks]), arrays["call_genotype"][:, [36, 3, 21]])
+
+
+def test_sgkit(store):
+    path, arrays = store
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import sgkit
+
+        data = sgkit.load_dataset(str(path))
+        same(data.call_genotype.values, arrays["call_genotype"])
+        data["call_genotype_mask"] = data.call_genotype < 0
+        statistics = sgkit.variant_stats(data, merge=False)
+    called = (arrays["call_genotype"] >= 0).all(axis=2)
+    np.testing.assert_array_equal(statistics.variant_n_called.values, called.sum(axis=1))
+    heterozygous = called & (arrays["call_genotype"].sum(axis=2) == 1)
+    np.testing.assert_array_equal(statistics.variant_n_het.values, heterozygous.sum(axis=1))
