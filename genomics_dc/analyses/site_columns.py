@@ -27,7 +27,7 @@ def site_columns(view: StoreView) -> dict[str, pa.ChunkedArray]:
 
     `effect_allele` is the first ALT, null where there is none; `other_allele` is REF, and at a site of many alleles REF
     and the other ALTs, comma-separated. `variant_id` is the ID column, or contig:position:ref:alt where that is
-    missing. `chromosome` is dictionary-encoded, in the order of the store's contigs; the position is one-based.
+    missing. Chromosome and alleles are dictionary-encoded; the position is one-based.
     """
     loader = view.loader(*_FIELDS)
     bands = [loader.load(rows) for rows in loader.parts(view.sites_index())]
@@ -35,7 +35,7 @@ def site_columns(view: StoreView) -> dict[str, pa.ChunkedArray]:
     waiting: list[dict[str, Any]] = []
     size = 0
     for band in bands:
-        text = sum(_n_bytes(band[name]) for name in ("variant_id", "variant_allele"))
+        text = _n_bytes(band["variant_id"]) + _n_bytes(band["variant_allele"])
         if waiting and size + text > _TEXT_BYTES_MAX:
             parts.append(_columns(waiting, view.contigs))
             waiting, size = [], 0
@@ -46,7 +46,7 @@ def site_columns(view: StoreView) -> dict[str, pa.ChunkedArray]:
     return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]} if parts else {}
 
 
-def _n_bytes(words: Strings) -> int:
+def _n_bytes(words: Any) -> int:
     return int((words.end - words.start).sum())
 
 
@@ -76,8 +76,8 @@ def _columns(bands: list[dict[str, Any]], contigs: tuple[str, ...]) -> dict[str,
     return {
         "chromosome": chromosome,
         "base_pair_location": position,
-        "effect_allele": effect,
-        "other_allele": other,
+        "effect_allele": effect.dictionary_encode(),
+        "other_allele": other.dictionary_encode(),
         "variant_id": identifier,
     }
 
@@ -94,4 +94,7 @@ def _text(parts: list[Strings]) -> pa.Array:
 def _gathered(words: Strings, length: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     ends = np.cumsum(length)
     total = int(ends[-1]) if ends.size else 0
-    return words.data[np.arange(total) + np.repeat(words.start - (ends - length), length)]
+    bytes_in_row: npt.NDArray[np.uint8] = words.data[
+        np.arange(total) + np.repeat(words.start - (ends - length), length)
+    ]
+    return bytes_in_row
