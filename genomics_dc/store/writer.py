@@ -146,12 +146,12 @@ class ArrayWriter:
         return self.root.joinpath("c", *map(str, outer))
 
     def _append(self, outer: tuple[int, ...], data: bytes) -> None:
-        path = self._path(outer)
+        path = f"{self.root}/c{''.join(f'/{place}' for place in outer)}"  # a Path takes as long as the system call
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         try:
             descriptor = os.open(path, flags, 0o666)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, flags, 0o666)
         try:
             rest = memoryview(data)
