@@ -136,7 +136,7 @@ class _ColumnLoader:
 
     def _chunk(self, grid: tuple[int, ...]) -> npt.NDArray[Any] | Strings:
         if not self._is_text:
-            return self._reader.chunk(*grid)
+            return self._reader.shared_chunk(*grid)
         return Strings(*self._reader.chunk_strings(*grid))
 
 

@@ -332,7 +332,7 @@ class StoreView:
                 elif name == schema.FIELD_DOSAGE:
                     parts[name] = genotypes.unpack_dosage(values, n_samples, self._sample_numbers)
                 else:
-                    parts[name] = values
+                    parts[name] = values if values.flags.writeable else values.copy()
             return Block(part, parts)
 
         block_bytes = loader.step * (loader.row_bytes(self.n_samples) + (self.n_samples if n_samples else 0))
