@@ -18,7 +18,7 @@ from genomics_dc.kernels import genotypes
 from genomics_dc.kernels.counts import genotype_counts
 from genomics_dc.store import schema
 from genomics_dc.store.chunks import ArrayMeta, encode
-from genomics_dc.store.growth.fields import Shape, absent, meta_of
+from genomics_dc.store.growth.fields import Shape, absent, is_whole_missing, meta_of
 from genomics_dc.store.growth.parts import Held, Part
 from genomics_dc.store.growth.proof import Proofs, Proven
 from genomics_dc.store.growth.records import IDENTITY, RecordRules
@@ -280,24 +280,24 @@ class Assembly:
         first, stop = self._rows(band)
         left, right = number * self.grid.samples, min((number + 1) * self.grid.samples, self.grid.n_samples)
         lead = (stop - first, right - left)
-        known = np.zeros(stop - first, dtype=np.bool_)
+        lacking = self._lacking(name, first, stop, held)
         pieces = []
         for part, chunks in zip(self.parts, held, strict=True):
             if not part.has(name):
                 continue
             rows = part.rows[first:stop]
             there = np.flatnonzero(rows >= 0)
-            known[there] = True
             columns = part.columns[left:right]
             mine = np.flatnonzero(columns >= 0)
             if there.size and mine.size:
-                values = part.take(name, rows[there], columns[mine], shape, chunks)
+                known = None if lacking is None else lacking[there]
+                values = part.take(name, rows[there], columns[mine], shape, chunks, known)
                 if values.shape[:2] == lead:
                     return values
                 pieces.append((there, mine, values))
         out = absent(name, shape, lead)
-        if not known.all():
-            out[~known] = absent(name, shape, (), whole_record=True)
+        if lacking is not None and lacking.any():
+            out[lacking] = absent(name, shape, (), whole_record=True)
         for there, mine, values in pieces:
             if there.size == lead[0]:
                 out[:, _span(mine)] = values
@@ -309,6 +309,32 @@ class Assembly:
             if left <= one.column < right:
                 self._prove(name, shape, out, one, one.column - left)
         return out
+
+    def _lacking(self, name: str, first: int, stop: int, held: Sequence[Held]) -> npt.NDArray[np.bool_] | None:
+        """Return bool[V]: the records of a band that lack a field of several places in every part.
+
+        None where that makes no difference: all stand in the whole as they stand in their parts.
+        """
+        shape = self.shapes[name]
+        if not shape.inner or shape.dtype == "bool":
+            return None
+        holders = [(part, chunks) for part, chunks in zip(self.parts, held, strict=True) if part.has(name)]
+        whole = all(len(self.parts) == len(holders) and (part.rows[first:stop] >= 0).all() for part, _ in holders)
+        if whole and all(part.shapes[name].width == shape.width for part, _ in holders):
+            return None
+        key = (f"{name} lacking", (first,))
+        known = held[0].get(key)
+        if known is None:
+            known = np.ones(stop - first, dtype=np.bool_)
+            for part, chunks in holders:
+                rows = part.rows[first:stop]
+                there = np.flatnonzero(rows >= 0)
+                columns = np.sort(part.columns[part.columns >= 0])
+                if there.size and columns.size:
+                    values = part.take(name, rows[there], columns, part.shapes[name], chunks)
+                    known[there] &= is_whole_missing(values, part.shapes[name])
+            held[0][key] = known
+        return known
 
     def _prove(self, name: str, shape: Shape, out: npt.NDArray[Any], one: Proven, column: int) -> None:
         """Put 0/0 and its depth where they are proven."""

@@ -194,8 +194,13 @@ def sentinels(dtype: str) -> tuple[Any, Any]:
     return missing_and_fill(dtype)
 
 
-def converted(values: npt.NDArray[Any], old: Shape, new: Shape) -> npt.NDArray[Any]:
-    """Return values of one shape, [V] or [V, S] and their own axis, in another that is as wide or wider."""
+def converted(
+    values: npt.NDArray[Any], old: Shape, new: Shape, lacking: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[Any]:
+    """Return values of one shape, [V] or [V, S] and their own axis, in another that is as wide or wider.
+
+    `lacking` bool[V]: records that lack the field, so that every place is missing; by default those that show nothing.
+    """
     if old.dtype == new.dtype and old.width == new.width and bool(old.inner) == bool(new.inner):
         return values
     lead = values.shape[: 2 if old.of_samples else 1]
@@ -220,8 +225,7 @@ def converted(values: npt.NDArray[Any], old: Shape, new: Shape) -> npt.NDArray[A
         place[is_missing] = missing
         place[is_fill] = fill
     if new.width > old.width:
-        lacking = is_whole_missing(values, old)
-        out[lacking] = missing
+        out[is_whole_missing(values, old) if lacking is None else lacking] = missing
     return out.reshape(*lead, *new.tail)
 
 

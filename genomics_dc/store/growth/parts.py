@@ -99,8 +99,12 @@ class Part:
         columns: npt.NDArray[np.int64] | None,
         shape: Shape,
         held: Held,
+        lacking: npt.NDArray[np.bool_] | None = None,
     ) -> npt.NDArray[Any]:
-        """Return the values at `rows`, and at `columns` of an array over samples, in the whole's shape."""
+        """Return the values at `rows`, and at `columns` of an array over samples, in the whole's shape.
+
+        `lacking` bool: the rows whose record lacks the field, where that is known.
+        """
         reader = self.reader(name)
         values = _gather(reader, rows, columns, held)
         if name == schema.VARIANT_CONTIG:
@@ -111,7 +115,7 @@ class Part:
             passed[:, self.filter_numbers] = values
             return passed
         own = self.shapes.get(name)
-        return values if own is None else converted(values, own, shape)
+        return values if own is None else converted(values, own, shape, lacking)
 
     def is_untouched(self, name: str, shape: Shape) -> bool:
         """Whether the values of an array go into the whole as they stand."""
