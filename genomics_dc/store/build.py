@@ -12,6 +12,7 @@ from genomics_dc.store.staging import staged_store
 
 if TYPE_CHECKING:
     from genomics_dc.store.info import StoreInfo
+    from genomics_dc.store.plan import Options
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share done, 0 to 1."""
@@ -32,6 +33,8 @@ def build_store(
     plan: str | os.PathLike[str] | None = None,
     keep_info_order: bool = False,
     local_alleles: bool = False,
+    lenient: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> StoreInfo:
     """Build a store from one VCF, or from several that split one cohort by region; return what it holds.
 
@@ -62,6 +65,10 @@ def build_store(
         Remember the order of the INFO keys of every record.
     local_alleles
         Keep AD and PL of the alleles that a call carries only (VCF 4.5's LAA, LAD, LPL).
+    lenient
+        Mend what breaks the specification, where it can be mended, instead of refusing the file.
+    note
+        Called with a sentence for each kind of thing that was mended.
 
     Raises
     ------
@@ -75,6 +82,7 @@ def build_store(
         When another process is writing `output`.
     """
     from genomics_dc.store.info import store_info
+    from genomics_dc.store.plan import Options
 
     paths = [Path(vcfs)] if isinstance(vcfs, (str, os.PathLike)) else [Path(vcf) for vcf in vcfs]
     final = Path(output)
@@ -88,7 +96,8 @@ def build_store(
             threads=workers,
             memory_bytes=memory_bytes,
             plan_path=None if plan is None else Path(plan),
-            options={"keep_info_order": keep_info_order, "local_alleles": local_alleles},
+            options=Options(keep_info_order=keep_info_order, local_alleles=local_alleles, lenient=lenient),
+            note=note or _ignore,
             progress=tell,
         )
         tell("Publishing", 0.99)
@@ -105,7 +114,8 @@ def _build(
     threads: int,
     memory_bytes: int,
     plan_path: Path | None,
-    options: dict[str, bool],
+    options: Options,
+    note: Callable[[str], None],
     progress: Progress,
 ) -> None:
     """Build into `staging`/store; begin again, once for each reason, where only the records say that it must be so."""
@@ -113,19 +123,21 @@ def _build(
     from genomics_dc.store.pipeline import ReplanError, measure, write_arrays
     from genomics_dc.store.plan import make_plan, read_plan, resources
     from genomics_dc.store.records import OutOfOrderError, open_records, sorted_copies
+    from genomics_dc.store.strictness import check_headers
 
     folder, scratch = staging / "store", staging / "scratch"
     records = open_records(paths)
     header = records.header
     where = str(paths[0])
-    plan = make_plan(header, where, **options)
+    mended = check_headers([(one.path, one.source.header) for one in records.inputs], lenient=options.lenient)
+    plan = make_plan(header, where, options)
     if plan_path is not None:
         plan = read_plan(plan_path, plan, header)
     while True:
         bases = None if reference is None else ReferenceBases(reference)
         available = resources(plan, header, threads=threads, memory_bytes=memory_bytes)
         try:
-            write_arrays(
+            in_records = write_arrays(
                 records, plan, folder, resources=available, assembly=assembly, bases=bases, progress=progress
             )
         except OutOfOrderError:
@@ -133,12 +145,19 @@ def _build(
             records = sorted_copies(records, scratch, threads=threads)
         except ReplanError as found:
             n_variants, widths = measure(records, plan, found, resources=available, progress=progress)
-            plan = make_plan(header, where, n_variants=n_variants, widths=widths, **options)
+            plan = make_plan(header, where, options, n_variants=n_variants, widths=widths)
             if plan_path is not None:
                 plan = read_plan(plan_path, plan, header)
         else:
+            mended.join(in_records)
+            for words in mended.sentences():
+                note(words)
             return
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ignore(_words: str) -> None:
+    """Tell nobody."""
 
 
 def _silent(_step: str, _share: float) -> None:

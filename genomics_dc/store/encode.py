@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from genomics_dc.errors import InputError
 from genomics_dc.kernels import tiles
 from genomics_dc.kernels.vcf.info import (
     InfoSpans,
@@ -24,7 +25,6 @@ from genomics_dc.kernels.vcf.info import (
     read_info_spans,
     read_info_strings,
 )
-from genomics_dc.kernels.vcf.problems import SUSPECT
 from genomics_dc.kernels.vcf.runs import changes
 from genomics_dc.kernels.vcf.sites import Sites
 from genomics_dc.kernels.vcf.text import Names
@@ -50,7 +50,7 @@ from genomics_dc.store.columns import (
 from genomics_dc.store.encode_calls import CallEncoder
 from genomics_dc.store.layout import Layout
 from genomics_dc.store.records import batch_part, sites_part
-from genomics_dc.store.vcf import problems
+from genomics_dc.store.strictness import Mended, RecordJudge
 from genomics_dc.store.vcf.source import ALT, FORMAT, REF, SAMPLES, TextBatch
 
 _DOT: Final = ord(".")
@@ -84,6 +84,7 @@ class Encoded:
     every_record_has_genotype: bool
     sample_counts: npt.NDArray[np.int64] | None = None
     info_orders: Sequence[bytes] = field(default=())
+    mended: Mended = field(default_factory=Mended)
 
 
 class BatchEncoder:
@@ -95,6 +96,8 @@ class BatchEncoder:
         self._info_names = Names.of(layout.header.info)
         self._info_number = {key: number for number, key in enumerate(layout.header.info)}
         self._formats_known: set[bytes] = set()
+        self._judge = RecordJudge(layout.header, lenient=layout.lenient)
+        self._mended = Mended()
         self._calls = CallEncoder(layout) if layout.calls and layout.grid.n_samples else None
 
     def encode(self, batch: TextBatch, sites: Sites) -> Encoded:
@@ -115,12 +118,14 @@ class BatchEncoder:
 
     def _run(self, batch: TextBatch, sites: Sites, *, dry: bool) -> Encoded | None:
         info = read_info_spans(batch.data, batch.columns, self._info_names, with_order=self._layout.keep_info_order)
-        wrong = (batch.problems | sites.problems | info.problems) & ~np.int64(SUSPECT)
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
+        self._mended = Mended()
+        found = batch.problems | sites.problems | info.problems
+        error = self._judge.first_error(found, batch, self._mended) if found.any() else None
+        if error is not None:
+            row, words = error
             if row:
                 self.measure(batch_part(batch, 0, row), sites_part(sites, 0, row))  # an earlier one may be wrong too
-            problems.raise_first(wrong, batch, self._layout.header)
+            raise InputError(words)
         self._check_formats(batch)
         widths = self._shapes.join(Widths(alleles=int(sites.n_alleles.max(initial=2))))
         while True:
@@ -128,7 +133,8 @@ class BatchEncoder:
                 if dry:
                     self._measure(batch, sites, info, widths)
                     return None
-                return self._encode(batch, sites, info, widths)
+                mended = Mended(dict(self._mended.counts), dict(self._mended.first))
+                return self._encode(batch, sites, info, widths, mended)
             except TooNarrowError as needed:
                 widths = self._shapes.join(needed.widths)
 
@@ -139,16 +145,16 @@ class BatchEncoder:
             self._calls.measure(batch, sites, widths, forms)
         for column in self._layout.info:
             span = info.span[:, self._info_number[column.key]]
-            self._read_info(batch, span, column, forms[column.name], widths)
+            self._read_info(batch, span, column, forms[column.name], widths, Mended())
 
-    def _encode(self, batch: TextBatch, sites: Sites, info: InfoSpans, widths: Widths) -> Encoded:
+    def _encode(self, batch: TextBatch, sites: Sites, info: InfoSpans, widths: Widths, mended: Mended) -> Encoded:
         forms = {column.name: self._shapes.form(column, widths) for column in self._layout.columns}
         chunks: dict[str, Sequence[bytes]] = {}
         absent: dict[str, npt.NDArray[np.uint8]] = {}
         every_record_has_genotype = False
         sample_counts = None
         if self._calls is not None:
-            calls = self._calls.encode(batch, sites, widths, forms)
+            calls = self._calls.encode(batch, sites, widths, forms, mended)
             chunks.update(calls.chunks)
             absent.update(calls.absent)
             every_record_has_genotype = calls.every_record_has_genotype
@@ -159,7 +165,7 @@ class BatchEncoder:
             chunks[schema.VARIANT_COUNTS] = [encode(meta, np.zeros((len(batch), 4), dtype=np.int32))]
         for column in self._layout.info:
             span = info.span[:, self._info_number[column.key]]
-            chunks[column.name] = [self._info(batch, span, column, forms[column.name], widths)]
+            chunks[column.name] = [self._info(batch, span, column, forms[column.name], widths, mended)]
             lacking = span[:, 0] < 0
             if column.kind != FLAG and lacking.any():
                 absent[column.name] = np.packbits(lacking)
@@ -174,6 +180,7 @@ class BatchEncoder:
             every_record_has_genotype=every_record_has_genotype,
             sample_counts=sample_counts,
             info_orders=_orders(info.order),
+            mended=mended,
         )
 
     def _sites(
@@ -222,9 +229,17 @@ class BatchEncoder:
             length = np.where(fits, end - sites.position + 1, length)
         return length
 
-    def _info(self, batch: TextBatch, span: npt.NDArray[np.int64], column: Column, form: Form, widths: Widths) -> bytes:
+    def _info(
+        self,
+        batch: TextBatch,
+        span: npt.NDArray[np.int64],
+        column: Column,
+        form: Form,
+        widths: Widths,
+        mended: Mended,
+    ) -> bytes:
         meta = self._layout.meta(column.name, form)
-        values = self._read_info(batch, span, column, form, widths)
+        values = self._read_info(batch, span, column, form, widths, mended)
         shape = (len(batch), *form.tail)
         if isinstance(values, InfoStrings):
             return encode_strings(meta, batch.data, values.start.reshape(shape), values.end.reshape(shape))
@@ -235,13 +250,18 @@ class BatchEncoder:
         return encode(meta, tile.reshape(shape))
 
     def _read_info(
-        self, batch: TextBatch, span: npt.NDArray[np.int64], column: Column, form: Form, widths: Widths
+        self,
+        batch: TextBatch,
+        span: npt.NDArray[np.int64],
+        column: Column,
+        form: Form,
+        widths: Widths,
+        mended: Mended,
     ) -> npt.NDArray[Any] | InfoStrings:
         """Return a field's values, [V] or [V, W]; raise when one is wrong or does not fit."""
-        header = self._layout.header
         if column.kind == FLAG:
             flags, wrong = read_info_flags(batch.data, span)
-            problems.raise_first(wrong, batch, header, key=column.key)
+            self._judge_values(wrong, batch, column, mended)
             return flags
         found: InfoStrings | InfoValues
         if column.kind == STRING:
@@ -249,9 +269,15 @@ class BatchEncoder:
         else:
             read = read_info_integers if column.kind == INTEGER else read_info_floats
             found = read(batch.data, span, form.width)
-        problems.raise_first(found.problems, batch, header, key=column.key)
+        self._judge_values(found.problems, batch, column, mended)
         self._check_width(batch, column, found.count, found.seen, form, widths)
         return found if isinstance(found, InfoStrings) else found.values
+
+    def _judge_values(self, found: npt.NDArray[np.int64], batch: TextBatch, column: Column, mended: Mended) -> None:
+        if found.any():
+            error = self._judge.first_error(found, batch, mended, key=column.key)
+            if error is not None:
+                raise InputError(error[1])
 
     def _check_width(
         self,
@@ -276,7 +302,13 @@ class BatchEncoder:
         for row in np.flatnonzero(changes(batch.data, begin, end)).tolist():
             keys = bytes(batch.data[begin[row] : end[row]])
             if keys not in self._formats_known:
-                faults.check_format_keys(batch, row, keys.decode("utf-8"), self._layout.header)
+                words = faults.format_problem(keys.decode("utf-8"), self._layout.header)
+                if words is not None and not self._layout.lenient:
+                    raise InputError(f"{batch.where(row)}: {words}")
+                if words is not None:
+                    self._mended.add(
+                        "FORMAT keys that are not declared, or that come twice, are left out", batch.where(row)
+                    )
                 self._formats_known.add(keys)
 
 

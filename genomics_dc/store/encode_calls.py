@@ -29,6 +29,7 @@ from genomics_dc.store.columns import (
     shared_width,
 )
 from genomics_dc.store.layout import Layout, packed_size
+from genomics_dc.store.strictness import Mended
 from genomics_dc.store.vcf.source import TextBatch
 
 _SLICE_BYTES: Final = 1 << 20  # of what is read at once, so that the processor's cache still has it when it is put away
@@ -65,7 +66,9 @@ class CallEncoder:
         self._read_forms: tuple[Form, ...] = ()
         self._buffers: dict[tuple[str, int], npt.NDArray[Any]] = {}
 
-    def encode(self, batch: TextBatch, sites: Sites, widths: Widths, forms: dict[str, Form]) -> EncodedCalls:
+    def encode(
+        self, batch: TextBatch, sites: Sites, widths: Widths, forms: dict[str, Form], mended: Mended
+    ) -> EncodedCalls:
         """Return the calls of a batch in the given forms, and add those of the genotypes' own arrays to `forms`.
 
         Raises
@@ -79,7 +82,7 @@ class CallEncoder:
         n_records = len(batch)
         present = np.empty((n_records, len(self._columns)), dtype=np.bool_)
         genotypes = _Genotypes(n_records)
-        for first, stop, calls in self._slices(batch, sites, widths, forms):
+        for first, stop, calls in self._slices(batch, sites, widths, forms, mended):
             present[first:stop] = calls.present
             for column in self._columns:
                 self._put(column, forms[column.name], calls, first, stop, n_records)
@@ -101,11 +104,11 @@ class CallEncoder:
 
     def measure(self, batch: TextBatch, sites: Sites, widths: Widths, forms: Mapping[str, Form]) -> None:
         """Read the calls of a batch, and raise what `encode` raises."""
-        for _ in self._slices(batch, sites, widths, forms):
+        for _ in self._slices(batch, sites, widths, forms, Mended()):
             pass
 
     def _slices(
-        self, batch: TextBatch, sites: Sites, widths: Widths, forms: Mapping[str, Form]
+        self, batch: TextBatch, sites: Sites, widths: Widths, forms: Mapping[str, Form], mended: Mended
     ) -> Iterator[tuple[int, int, CallBatch]]:
         """Yield the calls of a batch, some records at a time, with the first record and that behind the last."""
         reader = self._reader_of(tuple(forms[column.name] for column in self._columns))
@@ -117,7 +120,7 @@ class CallEncoder:
             rows = slice(first, stop)
             calls = reader.read(batch.data, batch.line_end[rows], batch.columns[rows], n_alleles[rows])
             if calls.faults.any:
-                faults.raise_first_call(batch, first, calls.faults, self._columns, self._layout.header, n_alleles)
+                faults.judge_calls(batch, first, calls.faults, self._columns, self._layout, n_alleles, mended)
             self._check_fit(batch, first, stop, calls, forms, widths)
             yield first, stop, calls
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from genomics_dc.kernels.vcf import calls
 from genomics_dc.kernels.vcf.calls import CallFaults
 from genomics_dc.store import schema
 from genomics_dc.store.columns import Column, Form
+from genomics_dc.store.layout import Layout
+from genomics_dc.store.strictness import Mended
 from genomics_dc.store.vcf.header import VcfHeader
 from genomics_dc.store.vcf.source import FORMAT, SAMPLES, TextBatch
 
@@ -27,52 +29,73 @@ _OF_A_VALUE: Final = {
 }
 
 
-def raise_first_call(
+_IS_MISSING: Final = "values of samples that cannot be read are missing"
+_MENDED: Final = {
+    calls.TOO_MANY_VALUES: "fields of samples past the keys of FORMAT are left out",
+    calls.NOT_ONE_CHARACTER: "values of several characters are kept whole",
+    calls.ALLELE_BEYOND: "allele numbers past those of the record are missing",
+}
+
+
+def judge_calls(
     batch: TextBatch,
     first: int,
     found: CallFaults,
     columns: Sequence[Column],
+    layout: Layout,
+    n_alleles: npt.NDArray[np.int64],
+    mended: Mended,
+) -> None:
+    """Raise InputError for the first record of `found` that is refused; count what is mended.
+
+    The records of `found` are those of the batch from row `first` on.
+    """
+    for place in np.flatnonzero(found.status).tolist():
+        row, status = first + place, int(found.status[place])
+        if layout.lenient and status != calls.WRONG_SAMPLE_COUNT:
+            mended.add(_MENDED.get(status, _IS_MISSING), batch.where(row), int(found.count[place]))
+        else:
+            raise InputError(f"{batch.where(row)}{_words(batch, row, place, found, columns, layout.header, n_alleles)}")
+
+
+def _words(
+    batch: TextBatch,
+    row: int,
+    place: int,
+    found: CallFaults,
+    columns: Sequence[Column],
     header: VcfHeader,
     n_alleles: npt.NDArray[np.int64],
-) -> NoReturn:
-    """Raise InputError for the first record of `found`, whose records are those of the batch from row `first` on."""
-    place = int(np.flatnonzero(found.status)[0])
-    row, status = first + place, int(found.status[place])
-    where = batch.where(row)
+) -> str:
+    """Return what is wrong with a record's calls, to be put behind where it is."""
+    status = int(found.status[place])
     if status == calls.WRONG_SAMPLE_COUNT:
         n_columns = int(np.count_nonzero(batch.data[batch.line_start[row] : batch.line_end[row]] == ord("\t"))) + 1
-        raise InputError(f"{where} has {n_columns} columns; the header has {header.n_columns}")
+        return f" has {n_columns} columns; the header has {header.n_columns}"
+    keys = batch.text(row, FORMAT)
     if status in _IN_FORMAT:
-        check_format_keys(batch, row, batch.text(row, FORMAT), header)
+        return f": {format_problem(keys, header) or f'FORMAT cannot be read: {_short(keys)}'}"
     sample = header.samples[int(found.sample[place])]
     if status == calls.TOO_MANY_VALUES:
-        raise InputError(
-            f"{where}: sample {sample} has more fields than FORMAT has keys ({_short(batch.text(row, FORMAT))})"
-        )
+        return f": sample {sample} has more fields than FORMAT has keys ({_short(keys)})"
     if status == calls.ALLELE_BEYOND:
-        raise InputError(
-            f"{where}: GT of sample {sample} has an allele number past those of the record, "
-            f"0 to {int(n_alleles[row]) - 1}"
-        )
-    key = columns[int(found.field[place])].key
-    raise InputError(f"{where}: {key} of sample {sample} {_OF_A_VALUE[status]}")
+        return f": GT of sample {sample} has an allele number past those of the record, 0 to {int(n_alleles[row]) - 1}"
+    return f": {columns[int(found.field[place])].key} of sample {sample} {_OF_A_VALUE[status]}"
 
 
-def check_format_keys(batch: TextBatch, row: int, keys: str, header: VcfHeader) -> None:
-    """Raise InputError when a FORMAT has a key that is not declared, a key twice, or GT behind another."""
-    where = batch.where(row)
+def format_problem(keys: str, header: VcfHeader) -> str | None:
+    """Return what is wrong with a FORMAT: a key that is not declared, a key twice, GT behind another; or None."""
     names = keys.split(":") if keys else []
     if not names:
-        if header.samples:
-            raise InputError(f"{where}: FORMAT is empty; it has the keys of the samples' columns")
-        return
+        return "FORMAT is empty; it has the keys of the samples' columns" if header.samples else None
     for name in names:
         if name not in header.format and name != ".":
-            raise InputError(f"{where}: FORMAT key {name!r} is not in the header; add its ##FORMAT line")
+            return f"FORMAT key {name!r} is not in the header; add its ##FORMAT line"
     if schema.GENOTYPE_KEY in names[1:]:
-        raise InputError(f"{where}: GT should be the first FORMAT key, but the keys are {_short(keys)}")
+        return f"GT should be the first FORMAT key, but the keys are {_short(keys)}"
     if len(set(names)) != len(names):
-        raise InputError(f"{where}: a FORMAT key stands twice in {_short(keys)}")
+        return f"a FORMAT key stands twice in {_short(keys)}"
+    return None
 
 
 def too_many_values(batch: TextBatch, row: int, column: Column, count: int, form: Form) -> InputError:

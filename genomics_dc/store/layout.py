@@ -58,6 +58,7 @@ class Layout:
     calls: tuple[Column, ...]
     keep_info_order: bool = False
     local_alleles: bool = False
+    lenient: bool = False
     _metas: dict[tuple[str, Form], ArrayMeta] = field(default_factory=dict, repr=False, compare=False)
 
     @property

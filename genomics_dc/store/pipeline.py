@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,7 @@ from genomics_dc.store.growing import GrowingArray
 from genomics_dc.store.layout import DIM_FILTERS, Layout
 from genomics_dc.store.plan import MOST_FILES, Plan, Resources, n_files, rows_in_chunk
 from genomics_dc.store.records import Records
+from genomics_dc.store.strictness import Mended
 from genomics_dc.store.vcf.source import TextBatch
 from genomics_dc.store.writer import StoreWriter
 
@@ -59,6 +60,7 @@ class Totals:
     n_records: int = 0
     every_record_has_genotype: bool = True
     sample_counts: npt.NDArray[np.int64] | None = None
+    mended: Mended = field(default_factory=Mended)
 
 
 def write_arrays(
@@ -70,8 +72,8 @@ def write_arrays(
     assembly: str | None,
     bases: ReferenceBases | None,
     progress: Progress,
-) -> None:
-    """Write all arrays of a store into `folder`, which is empty, and seal it.
+) -> Mended:
+    """Write all arrays of a store into `folder`, which is empty, and seal it; return what was mended.
 
     Parameters
     ----------
@@ -94,6 +96,7 @@ def write_arrays(
     if bases is not None:
         bases.raise_on_mismatch()
     writing.finish(assembly=assembly, progress=progress)
+    return writing.mended
 
 
 def measure(
@@ -157,6 +160,11 @@ class _Writing:
         if self._layout is None:
             self._begin(0)
 
+    @property
+    def mended(self) -> Mended:
+        """What was read although it breaks the specification."""
+        return self._totals.mended
+
     def _begin(self, n_first: int) -> None:
         """Fix how arrays are cut, now that it is known whether there are more records than fit one chunk."""
         plan, header = self._plan, self._records.header
@@ -193,6 +201,7 @@ class _Writing:
         totals = self._totals
         self._index.append(np.insert(encoded.index, 0, len(self._index), axis=1))
         totals.n_records += encoded.n_records
+        totals.mended.join(encoded.mended)
         totals.every_record_has_genotype &= encoded.every_record_has_genotype
         if encoded.sample_counts is not None:
             if totals.sample_counts is None:

@@ -52,6 +52,15 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class Options:
+    """What a build may be asked for beside its fields."""
+
+    keep_info_order: bool = False
+    local_alleles: bool = False
+    lenient: bool = False
+
+
+@dataclass(frozen=True)
 class FieldPlan:
     """A field of the header: whether it is kept, and its type ("" takes the narrowest that holds every value)."""
 
@@ -75,8 +84,7 @@ class Plan:
     variant_chunks_per_file: int
     sample_chunks_per_file: int
     fields: Mapping[str, FieldPlan]
-    keep_info_order: bool = False
-    local_alleles: bool = False
+    options: Options = field(default_factory=Options)
     widths: Widths = field(default_factory=Widths)
     n_variants: int | None = None
 
@@ -95,8 +103,9 @@ class Plan:
             ),
             info=tuple(column for column, keep in zip(info, kept, strict=False) if keep),
             calls=tuple(column for column, keep in zip(calls, kept[len(info) :], strict=True) if keep),
-            keep_info_order=self.keep_info_order,
-            local_alleles=self.local_alleles,
+            keep_info_order=self.options.keep_info_order,
+            local_alleles=self.options.local_alleles,
+            lenient=self.options.lenient,
         )
 
 
@@ -110,11 +119,10 @@ def columns_of(header: VcfHeader, where: str = "the VCF") -> tuple[tuple[Column,
 def make_plan(
     header: VcfHeader,
     where: str,
+    options: Options | None = None,
     *,
     n_variants: int | None = None,
     widths: Widths | None = None,
-    keep_info_order: bool = False,
-    local_alleles: bool = False,
 ) -> Plan:
     """Return the plan for the records of a header.
 
@@ -138,8 +146,7 @@ def make_plan(
         variant_chunks_per_file=1,
         sample_chunks_per_file=sample_chunks,
         fields={column.vcf_name: FieldPlan(column.vcf_name, column.name) for column in (*info, *calls)},
-        keep_info_order=keep_info_order,
-        local_alleles=local_alleles,
+        options=options or Options(),
         widths=widths,
         n_variants=n_variants,
     )
