@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from genomics_dc.errors import StoreError
-from genomics_dc.store import StoreView, verify_store
-from tests.store.faults.conftest import STORE, names_in
+from genomics_dc.store import StoreView, append_store, build_store, verify_store
+from tests.builders import random_records, write_vcf
+from tests.store.faults.conftest import SAMPLES, STORE, names_in
 from tests.store.faults.content import content
 
 SHORT = 30
@@ -121,6 +122,47 @@ def test_a_thousand_readers_see_the_old_or_the_new(operations, machine, tmp_path
     assert tally["new"] > LONG // 20
     record_property("tally", {**tally, "published": n_published})
     print(tally, f"{n_published} published")  # noqa: T201  the figures, shown with -s
+
+
+APPENDER = """
+import sys, time
+from pathlib import Path
+from genomics_dc.store import append_store
+
+folder = Path(sys.argv[1])
+print("ready", flush=True)
+for part in sorted(folder.glob("part-*.vcf.gz"))[1:]:
+    append_store(folder / "cohort.vcz", part)
+    time.sleep(0.1)
+"""
+
+
+def test_readers_of_a_growing_store_see_whole_generations(tmp_path, record_property):
+    """While records are appended six times, every reading is one of the seven states, never goes back, never fails."""
+    records = random_records(700, len(SAMPLES), seed=9)
+    folders = [tmp_path / "tried", tmp_path / "work"]
+    for folder in folders:
+        folder.mkdir()
+        for number in range(7):
+            part = records[100 * number : 100 * (number + 1)]
+            write_vcf(folder / f"part-{number}.vcf.gz", part, samples=SAMPLES)
+        build_store(folder / "part-0.vcf.gz", folder / STORE)
+    states = [quick_content(folders[0] / STORE)]
+    for part in sorted(folders[0].glob("part-*.vcf.gz"))[1:]:
+        append_store(folders[0] / STORE, part)
+        states.append(quick_content(folders[0] / STORE))
+    writer = subprocess.Popen(
+        [sys.executable, "-c", APPENDER, str(folders[1])], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert writer.stdout.readline() == "ready\n"
+    seen = []
+    while writer.poll() is None:
+        seen.append(states.index(quick_content(folders[1] / STORE)))
+    assert writer.returncode == 0, writer.stderr.read()
+    seen.append(states.index(quick_content(folders[1] / STORE)))
+    assert seen == sorted(seen)
+    assert seen[-1] == 6
+    record_property("readings", len(seen))
 
 
 def test_a_view_that_was_open_never_gives_the_new_store(operations, machine, tmp_path):
