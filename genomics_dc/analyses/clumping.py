@@ -212,7 +212,7 @@ def _planes_of(
     """Yield each range of rows with its planes; one range is in memory."""
     for start, stop in spans:
         part = view.variants(index=variants.sites.index[start:stop])
-        parts = [batch.planes for batch in batches(part, part.sites(), threads=threads)]
+        parts = [batch.planes for batch in batches(part, variants_of(part), threads=threads)]
         yield (
             (start, stop),
             LdPlanes(

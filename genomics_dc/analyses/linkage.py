@@ -8,7 +8,7 @@ Sums are whole numbers and tiles are put together in order, so a result has the 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -98,7 +98,7 @@ def prune(
                 job.result()
 
         pruner = ld_prune.Pruner(len(variants), windows, r2=r2, run=run, threads=workers)
-        for batch in batches(view, variants.sites, threads=workers):
+        for batch in batches(view, variants, threads=workers):
             pruner.add(batch.planes, batch.major)
             if progress:
                 progress(batch.start + len(batch.planes), len(variants))
@@ -325,7 +325,7 @@ def _over_tiles(
 
     def tiles() -> Iterator[tuple[Batch, Batch]]:
         held: deque[Batch] = deque()
-        for batch in batches(view, variants.sites, threads=1, variants_max=_TILE_VARIANTS):
+        for batch in batches(view, variants, threads=1, variants_max=_TILE_VARIANTS):
             while held and last[held[0].start + len(held[0].planes) - 1] <= batch.start:
                 held.popleft()
             held.append(batch)
@@ -358,9 +358,9 @@ def _explained() -> Iterator[None]:
 def _places(variants: Variants) -> dict[str, pa.Array]:
     """Return the columns that say which variant a row is."""
     sites = variants.sites
-    names, numbers = np.unique(variants.contig, return_inverse=True)
-    first: Sequence[int] = [int(np.argmax(variants.contig == name)) for name in names]
-    contigs = pa.array([str(sites.contig[row]) for row in first])
+    changes = np.diff(variants.contig, prepend=-1) != 0  # a contig is in one piece
+    numbers = np.cumsum(changes) - 1
+    contigs = pa.array([str(sites.contig[row]) for row in np.flatnonzero(changes)])
     return {
         "chromosome": pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32)), contigs).cast(pa.string()),
         "base_pair_location": pa.array(variants.position),

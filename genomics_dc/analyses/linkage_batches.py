@@ -69,15 +69,15 @@ def default_threads(threads: int | None) -> int:
     return threads or len(os.sched_getaffinity(0))
 
 
-def batches(view: StoreView, sites: Sites, *, threads: int, variants_max: int = 2048) -> Iterator[Batch]:
+def batches(view: StoreView, variants: Variants, *, threads: int, variants_max: int = 2048) -> Iterator[Batch]:
     """Yield the variants of a view in order, in batches of at most `variants_max` and 32 MiB.
 
     At a site of many alleles the commonest is set against the rest, as PLINK 2 does; elsewhere the first ALT allele is
     counted. On Y and the mitochondrion a heterozygous call is no call.
     """
     size = max(1, min(variants_max, _BATCH_BYTES_MAX // plane_bytes(view.n_samples)))
-    haploid = np.isin(sites.contig.astype(str), [name for name in view.contigs if _is_haploid(name)])
-    items = _packed(view, sites, haploid, size)
+    haploid = np.isin(variants.contig, [number for number, name in enumerate(view.contigs) if _is_haploid(name)])
+    items = _packed(view, variants.sites, haploid, size)
     yield from ordered_map(partial(_batch, view.n_samples), items, threads=threads)
 
 
