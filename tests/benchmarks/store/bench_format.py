@@ -35,7 +35,7 @@ def main() -> None:
         files = StoreFiles(path)
         opened = least_s(lambda path=path: StoreFiles(path).array(schema.VARIANT_POSITION).shape)
         genotype = files.array(schema.CALL_GENOTYPE)
-        first = least_s(lambda: genotype.chunk(*(0 for _ in genotype.shape)))
+        first = least_s(lambda array=genotype: array.chunk(*(0 for _ in array.shape)))
         taken = least_s(lambda path=path: verify_store(path), rounds=5)
         seal = files.seal
         print(  # noqa: T201
