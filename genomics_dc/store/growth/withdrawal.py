@@ -21,7 +21,7 @@ from genomics_dc.store.access import StoreFiles
 from genomics_dc.store.growth.grow import Proving, Source, Union, grow
 from genomics_dc.store.growth.operations import refuse_remote, stored_blocks
 from genomics_dc.store.growth.proof import thresholds_of
-from genomics_dc.store.staging import StagedGeneration, next_generation, sweep_generations
+from genomics_dc.store.staging import StagedGeneration, generation_path, generations, next_generation, sweep_generations
 from genomics_dc.store.writer import StoreWriter
 
 Progress = Callable[[str, float], None]
@@ -138,7 +138,9 @@ def _mark(sample: str) -> str:
 def _are_there(files: StoreFiles, wanted: list[str], path: Path) -> bool:
     """Return whether some of the samples still have a name; raise InputError when one is unknown."""
     held = {str(name) for name in files.array(schema.SAMPLE_ID).read()}
-    begun = files.own.get(schema.OWN_WITHDRAWN) or []
+    # a generation that was to be removed at the end, and was not, remembers them too
+    older = [StoreFiles(generation_path(path, number)) for number in generations(path)]
+    begun = {mark for one in (files, *older) for mark in one.own.get(schema.OWN_WITHDRAWN) or []}
     unknown = [name for name in wanted if name not in held and _mark(name) not in begun]
     if unknown:
         shown = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
