@@ -161,7 +161,7 @@ def _clumps(
     rows = np.arange(len(index_of))
     indices = np.flatnonzero(index_of == rows)
     indices = indices[np.lexsort((indices, -order_key[indices]))]
-    ids = variants.sites.variant_id
+    ids = variants.ids
     joined = np.flatnonzero((index_of >= 0) & (index_of != rows))
     joined = joined[np.argsort(index_of[joined], kind="stable")]
     begin = np.searchsorted(index_of[joined], indices, side="left")
@@ -175,7 +175,7 @@ def _clumps(
     listed = [members[p_value[members] < p2] for members in of_clump]
     return pa.table(
         {
-            "chromosome": pa.array([str(variants.sites.contig[row]) for row in indices], pa.string()),
+            "chromosome": pa.array([variants.view.contigs[variants.contig[row]] for row in indices], pa.string()),
             "base_pair_location": pa.array(variants.position[indices]),
             "variant_id": pa.array([str(ids[row]) for row in indices], pa.string()),
             "p_value": pa.array(p_value[indices]),
@@ -211,7 +211,7 @@ def _planes_of(
 ) -> Iterator[tuple[tuple[int, int], LdPlanes]]:
     """Yield each range of rows with its planes; one range is in memory."""
     for start, stop in spans:
-        part = view.variants(index=variants.sites.index[start:stop])
+        part = view.variants(index=variants.index[start:stop])
         parts = [batch.planes for batch in batches(part, variants_of(part), threads=threads)]
         yield (
             (start, stop),
@@ -295,7 +295,7 @@ def _p_by_row(table: pa.Table, variants: Variants, view: View, p1: float) -> tup
     if bool(((p < 0) | (p > 1)).any()):
         row = int(np.flatnonzero((p < 0) | (p > 1))[0])
         raise InputError(f"row {row + 1:,} of the association result has p {p[row]}, which is not between 0 and 1")
-    known = pa.array(variants.sites.variant_id, pa.string())
+    known = pa.array(variants.ids, pa.string())
     for what, names in (("the association result", ids), (str(view.path), known)):
         if pc.count_distinct(names).as_py() < len(names):
             counted = pc.value_counts(names)

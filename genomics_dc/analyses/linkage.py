@@ -102,7 +102,7 @@ def prune(
             pruner.add(batch.planes, batch.major)
             if progress:
                 progress(batch.start + len(batch.planes), len(variants))
-    table = pa.table({**_places(variants), "kept": pa.array(pruner.keep)})
+    table = pa.table({**variants.places(), "kept": pa.array(pruner.keep)})
     parameters = {"r2": r2, "window_bp": window_bp, "window_variants": window_variants, "step": step}
     return PruneResult(table, provenance_of("ld_prune", view, parameters), source=view)
 
@@ -155,7 +155,7 @@ def ld(
     parts = list(_over_tiles(view, variants, last, pairs_of, threads, progress))
     first, second, n, r, d, prime = (np.concatenate([part[column] for part in parts]) for column in range(6))
     order = np.lexsort((second, first))
-    place, rows = _places(variants), (pa.array(first[order]), pa.array(second[order]))
+    place, rows = variants.places(), (pa.array(first[order]), pa.array(second[order]))
     columns = {
         "chromosome": place["chromosome"].take(rows[0]),
         "base_pair_location_1": place["base_pair_location"].take(rows[0]),
@@ -215,7 +215,7 @@ def ld_matrix(
         values[second, first] = np.where(np.isnan(values[second, first]), tile.T, values[second, first])
     parameters = {"measure": measure, "window_bp": window_bp}
     return LDMatrix(
-        pa.table(_places(variants)), provenance_of("ld_matrix", view, parameters), values=values, measure=measure
+        pa.table(variants.places()), provenance_of("ld_matrix", view, parameters), values=values, measure=measure
     )
 
 
@@ -300,7 +300,7 @@ def ld_scores(
     before = rows - np.searchsorted(last, rows, side="right")
     table = pa.table(
         {
-            **_places(variants),
+            **variants.places(),
             "n_window": pa.array(before + last - rows, pa.int32()),
             "ld_score": pa.array(1 + total * ld_pairs.SCORE_UNIT, mask=~varies),
             "status": pa.DictionaryArray.from_arrays(
@@ -353,16 +353,3 @@ def _explained() -> Iterator[None]:
         raise InputError(f"{error}; sort the VCF (bcftools sort) and build the store again") from error
     except ValueError as error:
         raise UsageError(str(error)) from error
-
-
-def _places(variants: Variants) -> dict[str, pa.Array]:
-    """Return the columns that say which variant a row is."""
-    sites = variants.sites
-    changes = np.diff(variants.contig, prepend=-1) != 0  # a contig is in one piece
-    numbers = np.cumsum(changes) - 1
-    contigs = pa.array([str(sites.contig[row]) for row in np.flatnonzero(changes)])
-    return {
-        "chromosome": pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32)), contigs).cast(pa.string()),
-        "base_pair_location": pa.array(variants.position),
-        "variant_id": pa.array(sites.variant_id, pa.string()),
-    }
