@@ -168,6 +168,8 @@ class CallRules:
             is_dot = n_alts == 0 and all(allele in {b"0", b"1", b"."} for allele in alleles)
             message = f"an allele number is above {n_alts}, the number of ALT alleles"
             add("gt-allele-no-alt" if is_dot else "gt-allele", message, "GT")
+        if any(len(allele) > 1 and allele.startswith(b"0") for allele in alleles):
+            add("gt-leading-zero", "an allele number should have no leading zero", "GT")
         # A dot alone is haploid by the letter, and what many callers write for any missing genotype.
         return (1, 2) if alleles == [b"."] else (len(alleles),)
 

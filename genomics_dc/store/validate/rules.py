@@ -323,6 +323,7 @@ _TABLE = (
         "call-negative", "WWWWW", "1.4.2", "1.6.2", "depths, qualities and likelihoods in phred units are not negative"
     ),
     Rule("gt-text", "EEEEE", "1.4.2", "1.6.2", "GT is allele numbers or dots, / or | between"),
+    Rule("gt-leading-zero", "WWWWW", "1.4.2", "1.6.2", "allele numbers have no leading zeros"),
     Rule("gt-allele-no-alt", "WWWWW", "1.4.2", "1.6.2", "where ALT is missing, no call has an allele but REF"),
     Rule("gt-allele", "EEEEE", "1.4.2", "1.6.2", "an allele number is that of REF or of an ALT allele"),
     # The whole file

@@ -18,7 +18,7 @@ _OLD_KEY = rb'[^\s;=,<>\[\]"]+'
 _OLD_FLOAT = rb"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _NEW_FLOAT = rb"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?"
 _NOT_FINITE = rb"[-+]?(?:[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|[nN][aA][nN])"
-_ALLELE = rb"(?:0|[1-9][0-9]*|\.)"
+_ALLELE = rb"(?:[0-9]+|\.)"
 
 
 @dataclass(frozen=True)
