@@ -39,7 +39,21 @@ ReferenceOption = Annotated[
 AssemblyOption = Annotated[
     str | None, typer.Option("--assembly", help="Genome build to record, such as GRCh37; else what the header names.")
 ]
-WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes to use.")]
+WorkersOption = Annotated[int, typer.Option("--threads", "--workers", min=1, help="Threads to use.")]
+MemoryOption = Annotated[
+    str, typer.Option("--memory", help="The most memory to take, such as 800M or 4G; the result does not depend on it.")
+]
+PlanOption = Annotated[
+    Path | None, typer.Option("--plan", help="A plan that `store plan --json` printed, perhaps edited.")
+]
+LenientOption = Annotated[
+    bool, typer.Option("--lenient", help="Mend what breaks the specification where that is possible, and say what.")
+]
+InfoOrderOption = Annotated[bool, typer.Option("--keep-info-order", help="Remember the order of INFO keys.")]
+LocalAllelesOption = Annotated[
+    bool,
+    typer.Option("--local-alleles", help="Keep AD and PL only of alleles that a call carries (LAA, LAD, LPL)."),
+]
 SamplesOption = Annotated[
     str | None, typer.Option("--samples", "-s", help="Sample ids to print, with commas between, in this order.")
 ]
@@ -78,7 +92,12 @@ def build(
     output: OutputOption,
     reference: ReferenceOption = None,
     assembly: AssemblyOption = None,
-    workers: WorkersOption = 2,
+    threads: WorkersOption = 2,
+    memory: MemoryOption = "1G",
+    plan: PlanOption = None,
+    lenient: LenientOption = False,
+    keep_info_order: InfoOrderOption = False,
+    local_alleles: LocalAllelesOption = False,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -95,7 +114,13 @@ def build(
             reference=reference,
             assembly=assembly,
             force=force,
-            workers=workers,
+            workers=threads,
+            memory_bytes=_bytes(memory),
+            plan=plan,
+            lenient=lenient,
+            keep_info_order=keep_info_order,
+            local_alleles=local_alleles,
+            note=lambda words: typer.echo(f"note: {words}", err=True),
             progress=progress,
         )
     if as_json:
@@ -104,6 +129,66 @@ def build(
         typer.echo(
             f"{built.path}: {built.n_variants:,} variants x {built.n_samples:,} samples, hash {built.store_hash}"
         )
+
+
+def _bytes(text: str) -> int:
+    """Return the number of bytes that "800M" or "4G" means."""
+    units = {"K": 10, "M": 20, "G": 30, "T": 40}
+    digits = text.upper().removesuffix("B").removesuffix("I")
+    shift = units.get(digits[-1:], 0)
+    try:
+        number = float(digits[:-1] if shift else digits)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 2.0**50:
+        raise UsageError(f"--memory should be a size such as 800M or 4G, not {text}")
+    return int(number * 2**shift)
+
+
+@store_app.command()
+def plan(
+    vcfs: VcfArgument,
+    threads: WorkersOption = 2,
+    memory: MemoryOption = "1G",
+    lenient: LenientOption = False,
+    keep_info_order: InfoOrderOption = False,
+    local_alleles: LocalAllelesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what a build would write: arrays, files, bytes, memory, scratch. --json can be edited for `build --plan`.
+
+    Example: genomics-dc store plan joint.vcf.gz --json > plan.json
+    """
+    from genomics_dc.store.planning import plan_store
+
+    with progress_bar() as progress:
+        planned = plan_store(
+            vcfs,
+            threads=threads,
+            memory_bytes=_bytes(memory),
+            lenient=lenient,
+            keep_info_order=keep_info_order,
+            local_alleles=local_alleles,
+            progress=progress,
+        )
+    if as_json:
+        typer.echo(json.dumps(planned.to_dict(), indent=1))
+        return
+    rows = [
+        ("variants", f"{planned.n_variants:,}"),
+        ("samples", f"{planned.plan.n_samples:,}"),
+        ("files", f"{planned.n_files:,}"),
+        ("bytes", f"about {planned.n_bytes:,}"),
+        ("memory", f"{planned.memory_bytes / 2**20:,.0f} MiB"),
+        ("scratch", f"{planned.scratch_bytes:,} bytes"),
+    ]
+    for name, value in rows:
+        typer.echo(f"{name:<10}{value}")
+    typer.echo()
+    typer.echo(f"{'array':<32}{'field':<20}{'type':<10}{'shape':<24}{'chunk':<22}{'files':>8}")
+    for array in planned.arrays:
+        shape, chunk = " x ".join(map(str, array.shape)), " x ".join(map(str, array.chunk))
+        typer.echo(f"{array.name:<32}{array.field:<20}{array.dtype:<10}{shape:<24}{chunk:<22}{array.n_files:>8,}")
 
 
 @store_app.command()

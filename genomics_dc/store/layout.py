@@ -10,7 +10,16 @@ from typing import Final
 
 from genomics_dc.store import schema
 from genomics_dc.store.chunks import ArrayMeta
-from genomics_dc.store.columns import GENOTYPE, Column, Form
+from genomics_dc.store.columns import (
+    DIM_ALLELES,
+    GENOTYPE,
+    INTEGER_TYPES,
+    Column,
+    Form,
+    Widths,
+    form_of,
+    integer_rank,
+)
 from genomics_dc.store.vcf.header import VcfHeader
 
 DIM_FILTERS: Final = "filters"
@@ -101,11 +110,26 @@ class Layout:
             schema.VARIANT_COUNTS: Form("int32", 4, schema.DIM_COUNTS),
         }
 
+    def forms(self, widths: Widths) -> dict[str, Form]:
+        """Return how every array over variants stands when `widths` are what the records ask for, by name."""
+        forms = dict(self.fixed)
+        for name in (schema.CALL_GENOTYPE_PHASED, schema.PACKED_DOSAGE, schema.VARIANT_COUNTS):
+            if not self.keeps_genotype:
+                del forms[name]
+        for column in self.columns:
+            forms[column.name] = form_of(column, widths, has_genotype=self.has_genotype)
+        forms[schema.VARIANT_CONTIG] = Form(INTEGER_TYPES[integer_rank(0, max(widths.contigs, 1))])
+        forms[schema.VARIANT_ALLELE] = Form(schema.STRING_DTYPE, widths.alleles, DIM_ALLELES)
+        if self.keeps_genotype:
+            genotype = forms[schema.CALL_GENOTYPE]
+            forms[schema.CALL_GENOTYPE_MASK] = Form("bool", genotype.width, genotype.inner)
+        return forms
+
     def meta(self, name: str, form: Form, n_variants: int | None = None) -> ArrayMeta:
         """Return what the store says of an array, of which `n_variants` may not be known yet."""
         known = self._metas.get((name, form)) if n_variants is None else None
         if known is None:
-            known = self._make(name, form, n_variants or self.grid.variants)
+            known = self._make(name, form, self.grid.variants if n_variants is None else n_variants)
             if n_variants is None:
                 self._metas[name, form] = known
         return known

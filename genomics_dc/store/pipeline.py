@@ -22,7 +22,7 @@ from genomics_dc.kernels.vcf.sites import Sites
 from genomics_dc.provenance import software_version
 from genomics_dc.store import schema
 from genomics_dc.store.bases import ReferenceBases
-from genomics_dc.store.columns import DIM_ALLELES, Form, Shapes, Widths, escaped
+from genomics_dc.store.columns import Shapes, Widths, escaped
 from genomics_dc.store.encode import BatchEncoder, Encoded
 from genomics_dc.store.growing import GrowingArray
 from genomics_dc.store.layout import DIM_FILTERS, Layout
@@ -170,7 +170,7 @@ class _Writing:
         plan, header = self._plan, self._records.header
         if n_first < plan.variants_per_chunk:
             plan = replace(plan, variants_per_chunk=max(1, n_first), variant_chunks_per_file=1)
-        elif plan.n_variants is None:
+        elif plan.n_variants is None and not plan.is_cut_by_hand:
             likely = self._records.n_bytes * n_first // max(1, self._records.n_bytes_read)
             if n_files(plan, header, _UNSURE * likely) >= MOST_FILES:
                 raise ReplanError
@@ -186,7 +186,8 @@ class _Writing:
         self._shapes.join(Widths(contigs=len(self._records.contigs)))
         encoded: Encoded = encoder.encode(batch, sites)
         widths = self._shapes.widths
-        if rows_in_chunk(self._layout.header, self._layout.columns, widths) < self._plan.variants_per_chunk:
+        rows = rows_in_chunk(self._layout.header, self._layout.columns, widths)
+        if rows < self._plan.variants_per_chunk and not self._plan.is_cut_by_hand:
             raise ReplanError(widths)
         return encoded
 
@@ -217,7 +218,11 @@ class _Writing:
         layout, records = self._layout, self._records
         assert layout is not None
         n_records = self._totals.n_records
-        if self._plan.n_variants is None and n_files(self._plan, records.header, n_records) >= MOST_FILES:
+        if (
+            self._plan.n_variants is None
+            and not self._plan.is_cut_by_hand
+            and n_files(self._plan, records.header, n_records) >= MOST_FILES
+        ):
             raise ReplanError(n_variants=n_records)
         progress("Sealing", 0.99)
         self._write_empty(layout)
@@ -255,18 +260,7 @@ class _Writing:
     def _write_empty(self, layout: Layout) -> None:
         """Make the arrays that have no chunk: all where no record is, and those of the calls where no sample is."""
         assert self._shapes is not None
-        widths = self._shapes.widths
-        forms = {column.name: self._shapes.form(column, widths) for column in layout.columns}
-        if not self._totals.n_records:
-            forms[schema.VARIANT_CONTIG] = Form("int8")
-            forms[schema.VARIANT_ALLELE] = Form(schema.STRING_DTYPE, widths.alleles, DIM_ALLELES)
-            forms.update({name: form for name, form in layout.fixed.items() if name.startswith(schema.VARIANT_PREFIX)})
-        if layout.keeps_genotype:
-            genotype = forms[schema.CALL_GENOTYPE]
-            forms[schema.CALL_GENOTYPE_MASK] = Form("bool", genotype.width, genotype.inner)
-            for name in (schema.CALL_GENOTYPE_PHASED, schema.PACKED_DOSAGE, schema.VARIANT_COUNTS):
-                forms[name] = layout.fixed[name]
-        for name, form in forms.items():
+        for name, form in layout.forms(self._shapes.widths).items():
             if name not in self._arrays:
                 self._store.array(layout.meta(name, form))
 

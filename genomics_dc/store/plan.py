@@ -6,18 +6,22 @@ that the same VCF gives the same bytes everywhere.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
-from genomics_dc.errors import ResourceError
+from genomics_dc.errors import InputError, ResourceError
+from genomics_dc.provenance import JsonValue
 from genomics_dc.store import schema
 from genomics_dc.store.columns import (
     FLAG,
     FLOAT,
     GENOTYPE,
     INTEGER,
+    INTEGER_TYPES,
     STRING,
     Column,
     Widths,
@@ -75,7 +79,7 @@ class Plan:
     """What a build writes.
 
     `fields` are those of the header, by "INFO/DP"; `widths` what the records ask for as far as it is known, and
-    `n_variants` how many there are, or None before they have been counted.
+    `n_variants` how many there are, or None before they have been counted. `is_cut_by_hand`: a person chose the chunks.
     """
 
     n_samples: int
@@ -87,6 +91,7 @@ class Plan:
     options: Options = field(default_factory=Options)
     widths: Widths = field(default_factory=Widths)
     n_variants: int | None = None
+    is_cut_by_hand: bool = False
 
     def layout(self, header: VcfHeader) -> Layout:
         """Return the arrays that it means for a header."""
@@ -191,6 +196,12 @@ def record_bytes(header: VcfHeader, columns: Iterable[Column], widths: Widths) -
     return n_bytes
 
 
+def memory_needed(plan: Plan, header: VcfHeader, *, threads: int) -> int:
+    """Return how many bytes a build takes when all its threads have work."""
+    batch = plan.variants_per_chunk * record_bytes(header, plan.layout(header).columns, plan.widths)
+    return int(_BASE_BYTES + _ENCODER_BYTES * threads + _MOST_AHEAD_BYTES + (threads + 1) * batch)
+
+
 def resources(plan: Plan, header: VcfHeader, *, threads: int, memory_bytes: int) -> Resources:
     """Return what a build may have in memory at once so that it stays below `memory_bytes`.
 
@@ -214,4 +225,120 @@ def resources(plan: Plan, header: VcfHeader, *, threads: int, memory_bytes: int)
 
 
 def read_plan(path: Path, plan: Plan, header: VcfHeader) -> Plan:
-    raise NotImplementedError
+    """Return the plan with what a file that `Plan.to_dict` made, and somebody edited, says otherwise.
+
+    Raises
+    ------
+    InputError
+        When the file is not such a plan, or is of a VCF with other fields.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; make a plan with `genomics-dc store plan --json`") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a plan: {error}") from error
+    if not isinstance(told, dict) or told.get("plan_version") != PLAN_VERSION:
+        raise InputError(
+            f"{path} is not a plan of version {PLAN_VERSION}; make one with `genomics-dc store plan --json`"
+        )
+    numbers = {}
+    for name in ("variants_per_chunk", "samples_per_chunk", "variant_chunks_per_file", "sample_chunks_per_file"):
+        number = told.get(name, getattr(plan, name))
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise InputError(f"{path}: {name} should be a whole number from 1, not {number!r}")
+        numbers[name] = number
+    if plan.n_samples > numbers["samples_per_chunk"] and numbers["samples_per_chunk"] % 4:
+        raise InputError(f"{path}: samples_per_chunk should be a multiple of 4, as genotypes are packed by four")
+    fields = dict(plan.fields)
+    for one in told.get("fields", []):
+        name = one.get("name") if isinstance(one, dict) else None
+        if name not in fields:
+            raise InputError(f"{path}: field {name!r} is not in the header of the VCF, which has {', '.join(fields)}")
+        dtype = one.get("dtype", "")
+        if dtype and (dtype not in INTEGER_TYPES or not _is_integer(header, name)):
+            raise InputError(
+                f"{path}: the type of {name} can be set to {', '.join(INTEGER_TYPES)} when it is an Integer, not to {dtype!r}"
+            )
+        fields[name] = replace(fields[name], keep=bool(one.get("keep", True)), dtype=dtype)
+    least = Widths(rank={one.array: INTEGER_TYPES.index(one.dtype) for one in fields.values() if one.dtype})
+    by_hand = plan.is_cut_by_hand or any(number != getattr(plan, name) for name, number in numbers.items())
+    return replace(plan, fields=fields, widths=plan.widths.joined(least), is_cut_by_hand=by_hand, **numbers)
+
+
+def _is_integer(header: VcfHeader, name: str) -> bool:
+    category, _, key = name.partition("/")
+    return (header.format if category == "FORMAT" else header.info)[key].type == "Integer"
+
+
+@dataclass(frozen=True)
+class ArrayPlan:
+    """An array that a build will write: its field ("" for those of every store), type, shape, chunk, and files."""
+
+    name: str
+    field: str
+    dtype: str
+    shape: tuple[int, ...]
+    chunk: tuple[int, ...]
+    n_files: int
+
+
+@dataclass(frozen=True)
+class PlannedStore:
+    """A plan, and what will come of it.
+
+    `n_bytes` is estimated from the first records; everything else is exact. `scratch_bytes` are needed beside the
+    store while it is built, only where contigs stand in another order than in the header.
+    """
+
+    plan: Plan
+    arrays: tuple[ArrayPlan, ...]
+    n_variants: int
+    n_files: int
+    n_bytes: int
+    memory_bytes: int
+    scratch_bytes: int
+
+    def to_dict(self) -> dict[str, JsonValue]:
+        """Return plain JSON values; `build_store` takes them as a file, edited in "fields" and the four numbers."""
+        plan = self.plan
+        return {
+            "plan_version": PLAN_VERSION,
+            "variants_per_chunk": plan.variants_per_chunk,
+            "samples_per_chunk": plan.samples_per_chunk,
+            "variant_chunks_per_file": plan.variant_chunks_per_file,
+            "sample_chunks_per_file": plan.sample_chunks_per_file,
+            "fields": [
+                {"name": one.name, "array": one.array, "keep": one.keep, "dtype": one.dtype}
+                for one in plan.fields.values()
+            ],
+            "arrays": [
+                {
+                    "name": one.name,
+                    "field": one.field,
+                    "dtype": one.dtype,
+                    "shape": list(one.shape),
+                    "chunk": list(one.chunk),
+                    "files": one.n_files,
+                }
+                for one in self.arrays
+            ],
+            "variants": self.n_variants,
+            "samples": plan.n_samples,
+            "files": self.n_files,
+            "bytes": self.n_bytes,
+            "memory_bytes": self.memory_bytes,
+            "scratch_bytes": self.scratch_bytes,
+        }
+
+
+def planned_arrays(plan: Plan, header: VcfHeader, n_variants: int) -> tuple[ArrayPlan, ...]:
+    """Return every array over variants that a plan means, in the forms of its widths."""
+    layout = plan.layout(header)
+    forms = layout.forms(plan.widths)
+    fields = {column.name: column.vcf_name for column in layout.columns}
+    made = []
+    for name in sorted(forms):
+        meta = layout.meta(name, forms[name], n_variants)
+        made.append(ArrayPlan(name, fields.get(name, ""), str(meta.dtype), meta.shape, meta.inner, len(meta.files())))
+    return tuple(made)
