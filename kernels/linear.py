@@ -365,6 +365,40 @@ class PlacedDesign:
     tails: npt.NDArray[np.float64]
 
 
+def member_words(columns: npt.NDArray[np.int64], n_samples: int, n_store_samples: int) -> npt.NDArray[np.uint64]:
+    """Return uint64[W] with a bit at twice the number of each sample, 32 samples of the store a word.
+
+    Raises
+    ------
+    ValueError
+        When the numbers are not `n_samples`, outside the store, or named twice.
+    """
+    if columns.shape != (n_samples,):
+        raise ValueError(f"the design has {n_samples} samples, {columns.size} places are given")
+    if columns.size and (columns.min() < 0 or columns.max() >= n_store_samples):
+        raise ValueError(f"sample numbers must lie in 0..{n_store_samples - 1}")
+    if np.unique(columns).size != columns.size:
+        raise ValueError("a sample has two places in the design; each sample counts once")
+    members = np.zeros((n_store_samples + 31) // 32, dtype=np.uint64)
+    np.bitwise_or.at(members, columns >> 5, np.uint64(1) << (2 * (columns & 31)).astype(np.uint64))
+    return members
+
+
+def words_of_packed(packed: npt.NDArray[np.uint8], n_words: int) -> npt.NDArray[np.uint64]:
+    """Return packed genotypes uint8[V, B] as uint64[V, W], missing in unused places.
+
+    Raises
+    ------
+    ValueError
+        When the width of `packed` is not that of `n_words` words.
+    """
+    if packed.dtype != np.uint8 or packed.ndim != 2 or not 8 * (n_words - 1) < packed.shape[1] <= 8 * n_words:
+        raise ValueError(f"packed genotypes must be uint8[V, B], B at most {8 * n_words}, not {packed.dtype}")
+    words = np.full((packed.shape[0], 8 * n_words), 0xFF, dtype=np.uint8)
+    words[:, : packed.shape[1]] = packed
+    return words.view("<u8")
+
+
 def place(prepared: LinearDesign, samples: npt.NDArray[np.int64], n_store_samples: int) -> PlacedDesign:
     """Return a design for packed genotypes of `n_store_samples`, of which sample i of the design is `samples[i]`.
 
@@ -374,15 +408,8 @@ def place(prepared: LinearDesign, samples: npt.NDArray[np.int64], n_store_sample
         When the numbers are not as many as the design's samples, outside the store, or named twice.
     """
     columns = np.ascontiguousarray(samples, dtype=np.int64)
-    if columns.shape != (prepared.n_samples,):
-        raise ValueError(f"the design has {prepared.n_samples} samples, {columns.size} places are given")
-    if columns.size and (columns.min() < 0 or columns.max() >= n_store_samples):
-        raise ValueError(f"sample numbers must lie in 0..{n_store_samples - 1}")
-    if np.unique(columns).size != columns.size:
-        raise ValueError("a sample has two places in the design; each sample counts once")
-    n_words = (n_store_samples + 31) // 32
-    members = np.zeros(n_words, dtype=np.uint64)
-    np.bitwise_or.at(members, columns >> 5, np.uint64(1) << (2 * (columns & 31)).astype(np.uint64))
+    members = member_words(columns, prepared.n_samples, n_store_samples)
+    n_words = members.size
     n_basis, n_traits = prepared.basis.shape[1], prepared.residuals.shape[1]
     weights = np.zeros((32 * n_words, n_basis + n_traits))
     weights[columns, :n_basis] = prepared.basis
@@ -410,11 +437,7 @@ def fit_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> LinearFit
     ValueError
         When the width of `packed` is not that of the store.
     """
-    n_words = placed.members.size
-    if packed.dtype != np.uint8 or packed.ndim != 2 or not 8 * (n_words - 1) < packed.shape[1] <= 8 * n_words:
-        raise ValueError(f"packed genotypes must be uint8[V, B], B at most {8 * n_words}, not {packed.dtype}")
-    words = np.full((packed.shape[0], 8 * n_words), 0xFF, dtype=np.uint8)
-    words[:, : packed.shape[1]] = packed
+    words = words_of_packed(packed, placed.members.size)
     n_variants, n_traits = packed.shape[0], placed.weights.shape[1] - placed.n_basis
     shape = (n_variants, n_traits)
     found = LinearFit(
@@ -427,7 +450,7 @@ def fit_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> LinearFit
         status=np.zeros(shape, dtype=np.int8),
     )
     _fit_jit(
-        words.view("<u8"),
+        words,
         placed.members,
         placed.weights,
         placed.n_basis,

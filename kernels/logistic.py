@@ -4,7 +4,10 @@ Plain: Newton's method (iteratively reweighted least squares) from the fit witho
 are separated by the variant, no finite maximum exists; when Newton does not settle, none was found. Both then get the
 penalised likelihood of Firth (1993, Biometrika 80:27) as Heinze and Schemper use it (2002, Stat. Med. 21:2409), whose
 maximum is finite, with the Wald test from its information matrix, as PLINK 2's `firth-fallback` reports.
-Converged means: the last step moved no sample's linear predictor by more than 1e-9.
+Converged means: the last step moved no sample's linear predictor by more than 1e-8.
+
+A scan tests every variant by the score first (Rao 1948, Proc. Camb. Phil. Soc. 44:50), for which the null model is
+fitted once and only carriers are visited, and fits those whose score p is below a bound.
 """
 
 from __future__ import annotations
@@ -17,7 +20,17 @@ import numpy.typing as npt
 
 from genomics_dc.kernels import genotypes
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.linear import DependentColumnError, checked_dosage
+from genomics_dc.kernels.bits import popcount
+from genomics_dc.kernels.linear import (
+    DependentColumnError,
+    _add_carriers_jit,
+    _count_jit,
+    _list_missing_jit,
+    checked_dosage,
+    member_words,
+    words_of_packed,
+)
+from genomics_dc.kernels.logistic_fast import fill_null_rows_jit, settle_jit
 from genomics_dc.kernels.solve import (
     INDEPENDENT,
     cholesky_jit,
@@ -25,7 +38,7 @@ from genomics_dc.kernels.solve import (
     solve_lower_jit,
     solve_upper_jit,
 )
-from genomics_dc.kernels.status import COLLINEAR, FIRTH, MONOMORPHIC, NOT_CONVERGED, OK, SEPARATED, TOO_FEW
+from genomics_dc.kernels.status import COLLINEAR, FIRTH, MONOMORPHIC, NOT_CONVERGED, OK, SCORE, SEPARATED, TOO_FEW
 from genomics_dc.kernels.tails import _neg_log10_p_normal_jit
 
 _STEP_MIN = 1e-9
@@ -257,9 +270,11 @@ def _fit(
     """Fill the outputs of `fit`; sample s of the design is column samples[s] of `dosage`."""
     n_samples, n_basis = basis.shape
     size = n_basis + 1
-    x = np.empty((n_samples, size))
-    x_cases = np.empty(n_samples)
-    x_trials = np.empty(n_samples)
+    columns = np.empty((size, n_samples))
+    for s in range(n_samples):
+        for i in range(n_basis):
+            columns[i, s] = basis[s, i]
+    present = np.empty(n_samples)
     coefficients = np.empty(size)
     factor = np.empty((size, size))
     counts = np.empty((2, 3))
@@ -284,41 +299,25 @@ def _fit(
             status[v] = MONOMORPHIC
             continue
         mean = (het + 2.0 * hom) / n
-        if n_basis == 1:
-            # Without covariates, samples of one genotype are alike: three rows stand for all.
-            n_rows = 0
-            for g in range(3):
-                if counts[0, g] + counts[1, g] > 0:
-                    x[n_rows, 0] = basis[0, 0]
-                    x[n_rows, 1] = g - mean
-                    x_trials[n_rows] = counts[0, g] + counts[1, g]
-                    x_cases[n_rows] = counts[1, g]
-                    n_rows += 1
-        else:
-            n_rows = 0
+        code = SEPARATED if _apart_jit(counts) else OK
+        settled = False
+        penalised_first = always_firth or code == SEPARATED
+        if n_basis > 1:
+            # The rarer allele is counted, so that few samples have a place in the last row.
+            flipped = mean > 1.0
             for s in range(n_samples):
                 g = row[samples[s]]
-                if g >= 0:
-                    for i in range(n_basis):
-                        x[n_rows, i] = basis[s, i]
-                    x[n_rows, n_basis] = g - mean
-                    x_trials[n_rows] = 1.0
-                    x_cases[n_rows] = cases[s]
-                    n_rows += 1
-        coefficients[:n_basis] = null
-        coefficients[n_basis] = 0.0
-        code = SEPARATED if _apart_jit(counts) else OK
-        if code == OK and not always_firth:
-            code = _maximise_jit(x, x_trials, x_cases, n_rows, False, coefficients, factor)
-        firth = always_firth or code in (SEPARATED, NOT_CONVERGED)
-        if firth:
+                present[s] = 1.0 if g >= 0 else 0.0
+                columns[n_basis, s] = 0.0 if g < 0 else (2.0 - g if flipped else float(g))
             coefficients[:n_basis] = null
             coefficients[n_basis] = 0.0
-            penalised = _maximise_jit(x, x_trials, x_cases, n_rows, True, coefficients, factor)
-            if penalised == OK:
-                code = FIRTH
-            elif penalised == COLLINEAR or code == OK:
-                code = penalised
+            settled = settle_jit(columns, present, cases, penalised_first, coefficients, factor)
+            if settled:
+                code = FIRTH if penalised_first else OK
+                if flipped:
+                    coefficients[n_basis] = -coefficients[n_basis]
+        if not settled:
+            code = _fit_carefully_jit(row, samples, basis, cases, null, counts, always_firth, coefficients, factor)
         status[v] = code
         if code in (OK, FIRTH):
             beta[v] = coefficients[n_basis]
@@ -326,6 +325,63 @@ def _fit(
             error[v] = 1.0 / factor[n_basis, n_basis]
             z[v] = beta[v] / error[v]
             neg_log10_p[v] = _neg_log10_p_normal_jit(z[v])
+
+
+def _fit_carefully(
+    row: npt.NDArray[np.int8],
+    samples: npt.NDArray[np.int64],
+    basis: npt.NDArray[np.float64],
+    cases: npt.NDArray[np.float64],
+    null: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.float64],
+    always_firth: bool,
+    coefficients: npt.NDArray[np.float64],
+    factor: npt.NDArray[np.float64],
+) -> int:
+    """Fit one variant, asking for the likelihood at each step; return its status."""
+    n_samples, n_basis = basis.shape
+    size = n_basis + 1
+    x = np.empty((n_samples, size))
+    x_cases = np.empty(n_samples)
+    x_trials = np.empty(n_samples)
+    mean = 0.0
+    for g in range(3):
+        mean += g * (counts[0, g] + counts[1, g])
+    mean /= counts.sum()
+    n_rows = 0
+    if n_basis == 1:
+        # Without covariates, samples of one genotype are alike: three rows stand for all.
+        for g in range(3):
+            if counts[0, g] + counts[1, g] > 0:
+                x[n_rows, 0] = basis[0, 0]
+                x[n_rows, 1] = g - mean
+                x_trials[n_rows] = counts[0, g] + counts[1, g]
+                x_cases[n_rows] = counts[1, g]
+                n_rows += 1
+    else:
+        for s in range(n_samples):
+            dose = row[samples[s]]
+            if dose >= 0:
+                for i in range(n_basis):
+                    x[n_rows, i] = basis[s, i]
+                x[n_rows, n_basis] = dose - mean
+                x_trials[n_rows] = 1.0
+                x_cases[n_rows] = cases[s]
+                n_rows += 1
+    coefficients[:n_basis] = null
+    coefficients[n_basis] = 0.0
+    code = SEPARATED if _apart_jit(counts) else OK
+    if code == OK and not always_firth:
+        code = _maximise_jit(x, x_trials, x_cases, n_rows, False, coefficients, factor)
+    if always_firth or code in (SEPARATED, NOT_CONVERGED):
+        coefficients[:n_basis] = null
+        coefficients[n_basis] = 0.0
+        penalised = _maximise_jit(x, x_trials, x_cases, n_rows, True, coefficients, factor)
+        if penalised == OK:
+            code = FIRTH
+        elif penalised == COLLINEAR or code == OK:
+            code = penalised
+    return code
 
 
 def _apart(counts: npt.NDArray[np.float64]) -> bool:
@@ -346,6 +402,7 @@ def _apart(counts: npt.NDArray[np.float64]) -> bool:
 
 
 _apart_jit = jit(_apart)
+_fit_carefully_jit = jit(_fit_carefully)
 _fit_jit = jit(_fit)
 
 
@@ -417,16 +474,7 @@ def fit(
     ([0, 1], [1.4094, 3.306])
     """
     calls, columns = checked_dosage(dosage, prepared.n_samples, samples)
-    n_variants = calls.shape[0]
-    found = LogisticFit(
-        beta=np.full(n_variants, np.nan),
-        standard_error=np.full(n_variants, np.nan),
-        z=np.full(n_variants, np.nan),
-        neg_log10_p=np.full(n_variants, np.nan),
-        n=np.zeros(n_variants, dtype=np.int32),
-        frequency=np.full(n_variants, np.nan),
-        status=np.zeros(n_variants, dtype=np.int8),
-    )
+    found = _empty_fit(calls.shape[0])
     _fit_jit(
         calls,
         columns,
@@ -447,19 +495,207 @@ def fit(
 
 @dataclass(frozen=True)
 class PlacedDesign:
-    """A design whose sample i is column columns[i] of packed genotypes of `n_store_samples`."""
+    """A design whose samples have their places in a store; sample i of `prepared` is column columns[i].
+
+    `members` and `case_members` uint64[W] have a bit at twice the number of each sample, and of each case; `rows`
+    float64[32 W, K + 3] is what the score test adds up (weight times basis, y - p, weight), by sample of the store, and
+    `directions` float64[32 W, K + 1] the basis, orthonormal under the null model's weights. Zero for other samples.
+    """
 
     prepared: LogisticDesign
     columns: npt.NDArray[np.int64]
     n_store_samples: int
+    members: npt.NDArray[np.uint64]
+    case_members: npt.NDArray[np.uint64]
+    rows: npt.NDArray[np.float64]
+    directions: npt.NDArray[np.float64]
 
 
 def place(prepared: LogisticDesign, samples: npt.NDArray[np.int64], n_store_samples: int) -> PlacedDesign:
-    """Return a design for packed genotypes of `n_store_samples`, of which sample i of the design is `samples[i]`."""
-    return PlacedDesign(prepared, samples, n_store_samples)
+    """Return a design for packed genotypes of `n_store_samples`, of which sample i of the design is `samples[i]`.
+
+    Raises
+    ------
+    ValueError
+        When the numbers are not as many as the design's samples, outside the store, or named twice.
+    """
+    columns = np.ascontiguousarray(samples, dtype=np.int64)
+    members = member_words(columns, prepared.n_samples, n_store_samples)
+    n_basis = prepared.basis.shape[1]
+    of_design = np.zeros((prepared.n_samples, 2 * n_basis + 2))
+    if not fill_null_rows_jit(prepared.basis, prepared.cases, prepared.null, of_design):
+        raise SeparatedTraitError("the covariates alone separate cases from controls")
+    placed = np.zeros((32 * members.size, 2 * n_basis + 2))
+    placed[columns] = of_design
+    cases = columns[prepared.cases == 1.0]
+    return PlacedDesign(
+        prepared,
+        columns,
+        n_store_samples,
+        members,
+        member_words(cases, cases.size, n_store_samples),
+        np.ascontiguousarray(placed[:, : n_basis + 2]),
+        np.ascontiguousarray(placed[:, n_basis + 2 :]),
+    )
 
 
-def fit_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign, *, always_firth: bool = False) -> LogisticFit:
-    """Return the log odds ratio of every variant of packed genotypes, uint8[V, B]; see `fit`."""
-    dosage = genotypes.unpack_dosage(packed, placed.n_store_samples, placed.columns)
-    return fit(dosage, placed.prepared, always_firth=always_firth)
+def _score(
+    words: npt.NDArray[np.uint64],
+    members: npt.NDArray[np.uint64],
+    case_members: npt.NDArray[np.uint64],
+    rows: npt.NDArray[np.float64],
+    directions: npt.NDArray[np.float64],
+    beta: npt.NDArray[np.float64],
+    error: npt.NDArray[np.float64],
+    z: npt.NDArray[np.float64],
+    neg_log10_p: npt.NDArray[np.float64],
+    n_used: npt.NDArray[np.int32],
+    frequency: npt.NDArray[np.float64],
+    status: npt.NDArray[np.int8],
+) -> None:
+    """Fill the outputs with the score test of each variant; NOT_CONVERGED where it has no spread to judge by.
+
+    A missing sample leaves the sums; the coefficients of the covariates follow by one Newton step.
+    """
+    n_basis = directions.shape[1]
+    n_samples = np.int64(0)
+    for w in range(members.size):
+        n_samples += np.int64(popcount(members[w]))
+    sums = np.empty(n_basis + 2)
+    twice = np.empty(n_basis + 2)
+    absent = np.empty(n_samples, dtype=np.int64)
+    gram = np.empty((n_basis, n_basis))
+    lift = np.empty(n_basis)
+    along = np.empty(n_basis)
+    for v in range(words.shape[0]):
+        row = words[v]
+        het, hom, n_absent = _count_jit(row, members)
+        case_absent = _count_jit(row, case_members)[2]
+        n_all_cases = np.int64(0)
+        for w in range(members.size):
+            n_all_cases += np.int64(popcount(case_members[w]))
+        n = n_samples - n_absent
+        n_cases = n_all_cases - case_absent
+        n_used[v] = n
+        frequency[v] = (het + 2 * hom) / (2.0 * n) if n > 0 else np.nan
+        if n <= n_basis + 1 or n_cases == 0 or n_cases == n:
+            status[v] = TOO_FEW
+            continue
+        if het == n or hom == n or het + hom == 0:
+            status[v] = MONOMORPHIC
+            continue
+        flipped = bool(het + 2 * hom > n)
+        sums[:] = 0.0
+        twice[:] = 0.0
+        _add_carriers_jit(row, members, flipped, rows, sums, twice)
+        spread = sums[n_basis + 1] + 4.0 * twice[n_basis + 1]
+        for j in range(n_basis + 1):
+            sums[j] += 2.0 * twice[j]
+        score = sums[n_basis]
+        for i in range(n_basis):
+            along[i] = sums[i]
+        status[v] = NOT_CONVERGED
+        if n_absent > 0:
+            _list_missing_jit(row, members, absent)
+            gram[:] = 0.0
+            lift[:] = 0.0
+            for i in range(n_basis):
+                gram[i, i] = 1.0
+            for m in range(n_absent):
+                s = absent[m]
+                for i in range(n_basis):
+                    lift[i] -= directions[s, i] * rows[s, n_basis]
+                    for k in range(i + 1):
+                        gram[i, k] -= rows[s, i] * directions[s, k]
+            if not cholesky_jit(gram, n_basis, 1e-8):
+                continue
+            solve_lower_jit(gram, n_basis, along)
+            solve_lower_jit(gram, n_basis, lift)
+            for i in range(n_basis):
+                score -= along[i] * lift[i]
+        rest = spread
+        for i in range(n_basis):
+            rest -= along[i] * along[i]
+        if not rest > 1e-5 * spread:
+            continue
+        status[v] = SCORE
+        beta[v] = -score / rest if flipped else score / rest
+        error[v] = 1.0 / math.sqrt(rest)
+        z[v] = beta[v] / error[v]
+        neg_log10_p[v] = _neg_log10_p_normal_jit(z[v])
+
+
+_score_jit = jit(_score)
+
+
+def fit_packed(
+    packed: npt.NDArray[np.uint8],
+    placed: PlacedDesign,
+    *,
+    always_firth: bool = False,
+    score_p_max: float | None = None,
+) -> LogisticFit:
+    """Return the log odds ratio of every variant of packed genotypes.
+
+    Parameters
+    ----------
+    packed
+        uint8[V, B] as `kernels.genotypes` packs the ALT dosages of all samples of a store.
+    placed
+        From `place`.
+    always_firth
+        As `fit` has it.
+    score_p_max
+        Fit only variants whose score test has p at most this. The others keep the score test: status SCORE, with the
+        estimate after one Newton step from the fit without the variant and its standard error there. None fits all.
+
+    Returns
+    -------
+    LogisticFit
+        As `fit` has it, and SCORE.
+
+    Raises
+    ------
+    ValueError
+        When the width of `packed` is not that of the store.
+    """
+    if always_firth or score_p_max is None:
+        dosage = genotypes.unpack_dosage(packed, placed.n_store_samples, placed.columns)
+        return fit(dosage, placed.prepared, always_firth=always_firth)
+    found = _empty_fit(packed.shape[0])
+    _score_jit(
+        words_of_packed(packed, placed.members.size),
+        placed.members,
+        placed.case_members,
+        placed.rows,
+        placed.directions,
+        found.beta,
+        found.standard_error,
+        found.z,
+        found.neg_log10_p,
+        found.n,
+        found.frequency,
+        found.status,
+    )
+    again = (found.status == NOT_CONVERGED) | (
+        (found.status == SCORE) & (found.neg_log10_p >= -math.log10(score_p_max))
+    )
+    chosen = np.flatnonzero(again)
+    if chosen.size:
+        dosage = genotypes.unpack_dosage(packed[chosen], placed.n_store_samples, placed.columns)
+        fitted = fit(dosage, placed.prepared)
+        for name in ("beta", "standard_error", "z", "neg_log10_p", "status"):
+            getattr(found, name)[chosen] = getattr(fitted, name)
+    return found
+
+
+def _empty_fit(n_variants: int) -> LogisticFit:
+    return LogisticFit(
+        beta=np.full(n_variants, np.nan),
+        standard_error=np.full(n_variants, np.nan),
+        z=np.full(n_variants, np.nan),
+        neg_log10_p=np.full(n_variants, np.nan),
+        n=np.zeros(n_variants, dtype=np.int32),
+        frequency=np.full(n_variants, np.nan),
+        status=np.zeros(n_variants, dtype=np.int8),
+    )

@@ -10,6 +10,7 @@ MONOMORPHIC = 4
 TOO_FEW = 5
 COLLINEAR = 6
 EXACT_FIT = 7
+SCORE = 8
 
 STATUS_NAMES = (
     "ok",
@@ -20,4 +21,5 @@ STATUS_NAMES = (
     "too_few",
     "collinear",
     "exact_fit",
+    "score",
 )

@@ -39,18 +39,22 @@ MODELS: tuple[Model, ...] = ("linear", "logistic", "firth")
 
 _RULES = {
     "linear": "least squares, t test",
-    "logistic": "maximum likelihood, Wald test; Firth's penalised likelihood where cases and controls are separated or "
-    "the maximum is not reached",
+    "logistic": "score test; where its p is at most 0.1 maximum likelihood and Wald test, Firth's penalised likelihood "
+    "where cases and controls are separated or the maximum is not reached",
+    "logistic, every variant": "maximum likelihood, Wald test; Firth's penalised likelihood where cases and controls "
+    "are separated or the maximum is not reached",
     "firth": "Firth's penalised likelihood, Wald test",
 }
 # Variants that one task takes: small enough to share between threads, large enough to cost little. Each variant is
 # fitted by itself, so this changes no number.
-_VARIANTS_PER_TASK = {"linear": 1024, "logistic": 128, "firth": 128}
+_VARIANTS_PER_TASK = {"linear": 1024, "logistic": 512, "firth": 128}
 # Median of the chi-squared distribution with one degree of freedom.
 _CHI2_MEDIAN = 0.45493642311957283
 _LN10 = 2.302585092994046
-TESTS = ("ADD", "FIRTH")
-_TEST_OF_STATUS = np.array([int(name == "firth") for name in STATUS_NAMES], dtype=np.int8)
+TESTS = ("ADD", "FIRTH", "SCORE")
+_TEST_OF_STATUS = np.array([{"firth": 1, "score": 2}.get(name, 0) for name in STATUS_NAMES], dtype=np.int8)
+# Twice the p that readers look for: near 0.05 the score and the Wald test differ by far less than this.
+SCORE_P_MAX = 0.1
 _FORBIDDEN_IN_NAMES = frozenset('/\\\0:*?"<>|')
 
 
@@ -60,9 +64,13 @@ class AssociationResult(Result):
     `chromosome`, `base_pair_location` (one-based), `effect_allele` (the first ALT), `other_allele` (REF; at a site of
     many alleles REF and the other ALTs, comma-separated, which are counted together), `beta` (log odds ratio in a
     logistic model), `standard_error`, `effect_allele_frequency` among the samples used, `p_value` (0 where it is below
-    what a float holds), `neg_log_10_p_value` (right at any size), `n` samples used, `variant_id`, `trait`, `test` (ADD
-    or FIRTH), `status`: ok, firth, or why there is no estimate: separated, not_converged, monomorphic, too_few,
-    collinear (with the covariates), exact_fit (no residual: the standard error is 0). What does not exist is null.
+    what a float holds), `neg_log_10_p_value` (right at any size), `n` samples used, `variant_id`, `trait`, `test` (ADD,
+    FIRTH or SCORE), `status`: ok, firth, score, or why there is no estimate: separated, not_converged, monomorphic,
+    too_few, collinear (with the covariates), exact_fit (no residual: the standard error is 0). What does not exist is
+    null.
+
+    SCORE: in a logistic model a variant whose score test has p above 0.1 is not fitted. Its p is the score test's, and
+    `beta` and `standard_error` are the estimate after one Newton step from the fit without the variant.
     """
 
     @property
@@ -271,6 +279,7 @@ def associate(
     covariates: Any = None,
     covariate_names: Sequence[str] | None = None,
     model: Model = "linear",
+    fit_all: bool = False,
     strict: bool = False,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -289,6 +298,8 @@ def associate(
         Columns of `covariates` (of `phenotypes` where no covariates are given); None takes all of `covariates`.
     model
         "linear"; "logistic" (0 and 1, or 1 and 2), with Firth's answer where the plain one has no maximum; "firth".
+    fit_all
+        Fit the logistic model to every variant, also where the score test has p above 0.1.
     strict
         Refuse tables with a row for which the store has no sample, or without a row for a sample of the view. Otherwise
         such rows are left aside, such samples take no part, and the provenance has the counts.
@@ -321,13 +332,14 @@ def associate(
     if not n_variants:
         raise InputError(f"no variant of {view.path} is left after region and filters; loosen them")
     blocks, columns, n_columns = _packed(view, store)
+    score_p_max = SCORE_P_MAX if model == "logistic" and not fit_all else None
     groups = _groups(aligned, model, columns, n_columns)
     estimates = _Estimates(len(aligned.trait_names), groups, n_variants)
 
     def work(task: _Task) -> int:
         stop = task.start + len(task.packed)
         for number, group in enumerate(groups):
-            estimates.put(number, group, slice(task.start, stop), _fit(task.packed, group, model))
+            estimates.put(number, group, slice(task.start, stop), _fit(task.packed, group, model, score_p_max))
         return stop
 
     workers = threads or len(os.sched_getaffinity(0))
@@ -340,7 +352,7 @@ def associate(
         view,
         {
             "model": model,
-            "rule": _RULES[model],
+            "rule": _RULES["logistic, every variant" if model == "logistic" and fit_all else model],
             "traits": list(aligned.trait_names),
             "covariates": list(aligned.covariate_names),
             "samples_by_trait": {name: sizes[name] for name in aligned.trait_names},
@@ -352,10 +364,12 @@ def associate(
     return AssociationResult(_table(site_columns(view), aligned.trait_names, groups, estimates), provenance)
 
 
-def _fit(packed: npt.NDArray[np.uint8], group: _Group, model: Model) -> linear.LinearFit | logistic.LogisticFit:
+def _fit(
+    packed: npt.NDArray[np.uint8], group: _Group, model: Model, score_p_max: float | None
+) -> linear.LinearFit | logistic.LogisticFit:
     if isinstance(group.placed, linear.PlacedDesign):
         return linear.fit_packed(packed, group.placed)
-    return logistic.fit_packed(packed, group.placed, always_firth=model == "firth")
+    return logistic.fit_packed(packed, group.placed, always_firth=model == "firth", score_p_max=score_p_max)
 
 
 def _packed(view: StoreView, store: StoreView) -> tuple[Iterator[npt.NDArray[np.uint8]], npt.NDArray[np.int64], int]:
@@ -529,7 +543,7 @@ def _plink2_lines(one: AssociationResult, model: str) -> Iterator[str]:
             alt,
         ]
         cells += [("Y" if firth else "N")] if mixed else []
-        cells += ["ADD", text["n"][row]]
+        cells += ["SCORE" if text["test"][row] == "SCORE" else "ADD", text["n"][row]]
         cells += [_digits(shown[row]), _digits(error[row]), _digits(ratio[row]), _p_text(strength[row])]
         yield "\t".join([*cells, "." if tested else text["status"][row].upper()]) + "\n"
 

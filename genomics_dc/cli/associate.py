@@ -57,6 +57,13 @@ def associate(
         Literal["linear", "logistic", "firth"],
         typer.Option("--model", help="linear; logistic, with Firth where needed; or firth throughout."),
     ] = "linear",
+    fit_all: Annotated[
+        bool,
+        typer.Option("--fit-all", help="Logistic: fit every variant, also where the score test has p above 0.1."),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse tables whose sample ids and the store's do not all meet.")
+    ] = False,
     region: RegionOption = None,
     maf: MafOption = None,
     hwe: HweOption = None,
@@ -90,6 +97,8 @@ def associate(
             covariates=covariates,
             covariate_names=None if covariate_names is None else _listed(covariate_names),
             model=model,
+            fit_all=fit_all,
+            strict=strict,
             threads=threads,
             progress=tell,
         )
@@ -118,6 +127,8 @@ def _summary(result: AssociationResult, output: Path, drawn: list[Path]) -> dict
         "samples": result.samples_by_trait,
         "model": result.model,
         "status": result.status_counts(),
+        "rows_without_sample": result.provenance.parameters["rows_without_sample"],
+        "samples_without_row": result.provenance.parameters["samples_without_row"],
         # NaN is not JSON
         "lambda_gc": {name: (value if value == value else None) for name, value in inflation.items()},
     }
@@ -140,7 +151,18 @@ def _report(result: AssociationResult, summary: dict[str, object]) -> str:
         lines.append(f"{name}: {result.samples_by_trait[name]:,} samples, lambda GC {lambda_gc}, {best}")
     if len(result.traits) > 20:
         lines.append(f"… and {len(result.traits) - 20:,} more traits")
-    untested = {name: count for name, count in result.status_counts().items() if name not in ("ok", "firth")}
+    for key, words in (("rows_without_sample", "without a sample in the store"), ("samples_without_row", "")):
+        counts = summary[key]
+        assert isinstance(counts, dict)
+        for table, count in counts.items():
+            if count and words:
+                lines.append(f"{count:,} rows of the {table} {words} were left aside")
+            elif count:
+                lines.append(f"{count:,} samples have no row in the {table} and took no part")
+    statuses = result.status_counts()
+    if "score" in statuses:
+        lines.append(f"{statuses['score']:,} rows of p above 0.1 by the score test alone; --fit-all fits them too")
+    untested = {name: count for name, count in statuses.items() if name not in ("ok", "firth", "score")}
     if untested:
         reasons = ", ".join(f"{count:,} {name}" for name, count in untested.items())
         lines.append(f"rows without a full estimate, kept with their status: {reasons}")

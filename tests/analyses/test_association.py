@@ -168,7 +168,7 @@ def test_order_of_people_does_not_matter(view, people):
 
 
 def test_logistic_codings_and_firth_are_marked(view, people):
-    result = view.associate(people, traits=["case"], covariate_names=["age"], model="logistic")
+    result = view.associate(people, traits=["case"], covariate_names=["age"], model="logistic", fit_all=True)
     counts = result.status_counts()
     assert counts["ok"] > 100
     assert counts["firth"] > 0
@@ -176,12 +176,52 @@ def test_logistic_codings_and_firth_are_marked(view, people):
     table = result.to_pandas()
     assert ((table["test"] == "FIRTH") == (table["status"] == "firth")).all()
     twos = people.assign(case=people["case"] + 1)
-    again = view.associate(twos, traits=["case"], covariate_names=["age"], model="logistic")
+    again = view.associate(twos, traits=["case"], covariate_names=["age"], model="logistic", fit_all=True)
     pd.testing.assert_frame_equal(again.to_pandas(), table)
     throughout = view.associate(people, traits=["case"], covariate_names=["age"], model="firth").to_pandas()
     assert set(throughout["status"]) <= {"firth", "monomorphic"}
     both = (table["status"] == "firth").to_numpy()
     np.testing.assert_array_equal(throughout["beta"][both], table["beta"][both])
+
+
+def test_logistic_fits_what_the_score_test_lets_through(view, people):
+    options = {"traits": ["case"], "covariate_names": ["age"], "model": "logistic"}
+    every = view.associate(people, fit_all=True, **options).to_pandas()
+    result = view.associate(people, **options)
+    scan = result.to_pandas()
+    scored = (scan["status"] == "score").to_numpy()
+    assert 100 < scored.sum() < len(scan)
+    assert ((scan["test"] == "SCORE") == scored).all()
+    pd.testing.assert_frame_equal(scan[~scored].astype(object), every[~scored].astype(object))
+    assert scan["p_value"][scored].min() > 0.1
+    assert every["p_value"][scored].min() > 0.05
+    assert "score test" in str(result.provenance.parameters["rule"])
+    np.testing.assert_array_equal(scan["n"], every["n"])
+    np.testing.assert_array_equal(scan["effect_allele_frequency"], every["effect_allele_frequency"])
+
+
+def test_score_test_is_the_definition(view, people):
+    """Rao's statistic of the full information at the null estimate, from the matrix itself; complete genotypes."""
+    api = pytest.importorskip("statsmodels.api")
+    frame = people.dropna(subset=["age"])
+    rows = frame.index.to_numpy()
+    x = np.column_stack([np.ones(len(rows)), (frame["age"] - 50) / 10])
+    cases = frame["case"].to_numpy(dtype=float)
+    p = api.Logit(cases, x).fit(disp=False, tol=1e-14).predict(x)
+    scan = view.associate(people, traits=["case"], covariate_names=["age"], model="logistic").to_pandas()
+    compared = 0
+    for v, dosage in enumerate(view.dosage()[:, rows]):
+        if scan["status"][v] != "score" or (dosage < 0).any():
+            continue
+        whole = np.column_stack([x, dosage])
+        information = (whole * (p * (1 - p))[:, None]).T @ whole
+        variance = np.linalg.inv(information)[-1, -1]
+        score = dosage @ (cases - p)
+        assert scan["beta"][v] == pytest.approx(score * variance, rel=1e-6, abs=1e-9)
+        assert scan["standard_error"][v] == pytest.approx(math.sqrt(variance), rel=1e-6)
+        assert scan["p_value"][v] == pytest.approx(stats.chi2.sf(score**2 * variance, 1), rel=1e-6)
+        compared += 1
+    assert compared > 20
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_logistic_golden(thousand_genomes, shared_data, trait):
     folder = shared_data / "cohort_1kg_chr20"
     golden = pd.read_csv(folder / f"expected.plink2_1kg.{trait}.logistic.hybrid.tsv.gz", sep="\t")
     view = thousand_genomes[1]
-    result = view.associate(folder / "pheno_AFR_SEX.tsv.gz", traits=[trait], model="logistic", threads=2)
+    result = view.associate(folder / "pheno_AFR_SEX.tsv.gz", traits=[trait], model="logistic", fit_all=True, threads=2)
     both = side_by_side(result, golden)
     assert len(both) == 642
     # The same variants need Firth, and say so.
@@ -214,7 +214,7 @@ def test_logistic_against_a_third_program_where_plink_is_less_exact(thousand_gen
     folder = shared_data / "cohort_1kg_chr20"
     golden = pd.read_csv(folder / "expected.plink2_1kg.AFR.logistic.hybrid.tsv.gz", sep="\t")
     view = thousand_genomes[1]
-    result = view.associate(folder / "pheno_AFR_SEX.tsv.gz", traits=["AFR"], model="logistic")
+    result = view.associate(folder / "pheno_AFR_SEX.tsv.gz", traits=["AFR"], model="logistic", fit_all=True)
     both = side_by_side(result, golden)
     rows = pd.Series(range(view.n_variants), index=view.sites().position)
     dosage = view.dosage()
@@ -239,7 +239,7 @@ def test_logistic_live_with_covariates_and_missing_values(patchy, program, tmp_p
         *("--glm", "hide-covar", kind, "--vif", "1e9", "--covar-variance-standardize"),
     )
     theirs = pd.read_csv(f"{out}.sick.glm.{suffix}", sep="\t")
-    result = view.associate(phenotypes, traits=["sick"], covariates=covariates, model=model, threads=2)
+    result = view.associate(phenotypes, traits=["sick"], covariates=covariates, model=model, fit_all=True, threads=2)
     both = side_by_side(result, theirs)
     tested = both["P"].notna()
     assert tested.sum() > 350
