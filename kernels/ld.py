@@ -191,24 +191,55 @@ def sums_without(
     i: Whole,
     bits_j: npt.NDArray[np.uint64],
     j: Whole,
-    gaps: np.uint64,
+    common: np.uint64,
     group: int,
-) -> tuple[Whole, Whole, Whole]:
-    """Return the samples called at i, the sum of x and of x^2, over the samples that are missing at j."""
+) -> tuple[Whole, Whole]:
+    """Return the sum of x and of x^2 at i over the samples that are missing at j.
+
+    `common` is the `&` of the summary of carriers of i and that of gaps of j.
+    """
     width = bits_i.shape[2]
     hets = _NONE
     homs = _NONE
-    lost = _NONE
-    while gaps:
-        start = np.int64(trailing_zeros(gaps)) * group
-        gaps &= gaps - _ONE
-        for w in range(start, min(start + group, width)):
+    if 8 * np.int64(popcount(common)) * group <= width:
+        while common:
+            start = np.int64(trailing_zeros(common)) * group
+            common &= common - _ONE
+            for w in range(start, min(start + group, width)):
+                gap = bits_j[j, 2, w]
+                hets += popcount(bits_i[i, 0, w] & gap)
+                homs += popcount(bits_i[i, 1, w] & gap)
+    else:
+        for w in range(width):
             gap = bits_j[j, 2, w]
             hets += popcount(bits_i[i, 0, w] & gap)
             homs += popcount(bits_i[i, 1, w] & gap)
-            lost += popcount(gap & ~bits_i[i, 2, w])
     one, two = np.int64(hets), np.int64(homs)
-    return np.int64(lost), one + 2 * two, one + 4 * two
+    return one + 2 * two, one + 4 * two
+
+
+@borrowing_jit
+def missing_at_both(
+    bits_i: npt.NDArray[np.uint64],
+    i: Whole,
+    bits_j: npt.NDArray[np.uint64],
+    j: Whole,
+    common: np.uint64,
+    group: int,
+) -> Whole:
+    """Return how many samples are missing at both; `common` is the `&` of the summaries of gaps."""
+    width = bits_i.shape[2]
+    total = _NONE
+    if 8 * np.int64(popcount(common)) * group <= width:
+        while common:
+            start = np.int64(trailing_zeros(common)) * group
+            common &= common - _ONE
+            for w in range(start, min(start + group, width)):
+                total += popcount(bits_i[i, 2, w] & bits_j[j, 2, w])
+    else:
+        for w in range(width):
+            total += popcount(bits_i[i, 2, w] & bits_j[j, 2, w])
+    return np.int64(total)
 
 
 @borrowing_jit
@@ -221,6 +252,7 @@ def pair_sums(
     summary_j: npt.NDArray[np.uint64],
     stats_j: npt.NDArray[np.int64],
     j: Whole,
+    n_samples: int,
     group: int,
 ) -> tuple[Whole, Whole, Whole, Whole]:
     """Return n, n^2 times the covariance, and n^2 times both variances of a pair, as whole numbers."""
@@ -228,16 +260,16 @@ def pair_sums(
     sum_i, square_i, whole_i = hets + 2 * homs, hets + 4 * homs, hets + 2 * homs
     hets, homs = stats_j[j, 1], stats_j[j, 2]
     sum_j, square_j, whole_j = hets + 2 * homs, hets + 4 * homs, hets + 2 * homs
-    n = stats_i[i, 0]
+    n = stats_i[i, 0] + stats_j[j, 0] - n_samples
     if summary_j[j, 1]:
-        lost, one, two = sums_without(bits_i, i, bits_j, j, summary_j[j, 1], group)
+        one, two = sums_without(bits_i, i, bits_j, j, summary_i[i, 0] & summary_j[j, 1], group)
         sum_i -= one
         square_i -= two
-        n -= lost
     if summary_i[i, 1]:
-        _, one, two = sums_without(bits_j, j, bits_i, i, summary_i[i, 1], group)
+        one, two = sums_without(bits_j, j, bits_i, i, summary_j[j, 0] & summary_i[i, 1], group)
         sum_j -= one
         square_j -= two
+        n += missing_at_both(bits_i, i, bits_j, j, summary_i[i, 1] & summary_j[j, 1], group)
     product = product_sum(bits_i, i, bits_j, j, summary_i[i, 0] & summary_j[j, 0], group, whole_i, whole_j)
     return n, n * product - sum_i * sum_j, n * square_i - sum_i * sum_i, n * square_j - sum_j * sum_j
 
@@ -249,13 +281,14 @@ def _correlation_block(
     bits_j: npt.NDArray[np.uint64],
     summary_j: npt.NDArray[np.uint64],
     stats_j: npt.NDArray[np.int64],
+    n_samples: int,
     r: npt.NDArray[np.float64],
 ) -> None:
     group = max(1, (bits_i.shape[2] + 63) // 64)
     for i in range(bits_i.shape[0]):
         for j in range(bits_j.shape[0]):
             _, covariance, variance_i, variance_j = pair_sums(
-                bits_i, summary_i, stats_i, i, bits_j, summary_j, stats_j, j, group
+                bits_i, summary_i, stats_i, i, bits_j, summary_j, stats_j, j, n_samples, group
             )
             if variance_i == 0 or variance_j == 0:
                 r[i, j] = np.nan
@@ -336,5 +369,5 @@ def correlation_block(first: LdPlanes, second: LdPlanes) -> npt.NDArray[np.float
     if first.n_samples != second.n_samples:
         raise ValueError(f"two blocks of {first.n_samples} and {second.n_samples} samples have no pairs")
     r = np.empty((len(first), len(second)))
-    _correlation_block_jit(*first[:3], *second[:3], r)
+    _correlation_block_jit(*first[:3], *second[:3], first.n_samples, r)
     return r

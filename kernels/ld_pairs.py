@@ -108,7 +108,7 @@ def _linked_pairs(
         stop = min(last[start_i + i] - start_j, bits_j.shape[0])
         for j in range(max(start_i + i + 1 - start_j, 0), stop):
             n, covariance, variance_i, variance_j = pair_sums(
-                bits_i, summary_i, stats_i, i, bits_j, summary_j, stats_j, j, group
+                bits_i, summary_i, stats_i, i, bits_j, summary_j, stats_j, j, n_samples, group
             )
             if variance_i == 0 or variance_j == 0:
                 continue
@@ -139,6 +139,7 @@ def _add_scores(
     stats_j: npt.NDArray[np.int64],
     start_j: int,
     last: npt.NDArray[np.int64],
+    n_samples: int,
     total_i: npt.NDArray[np.int64],
     total_j: npt.NDArray[np.int64],
 ) -> None:
@@ -148,7 +149,7 @@ def _add_scores(
         own = np.int64(0)
         for j in range(max(start_i + i + 1 - start_j, 0), stop):
             n, covariance, variance_i, variance_j = pair_sums(
-                bits_i, summary_i, stats_i, i, bits_j, summary_j, stats_j, j, group
+                bits_i, summary_i, stats_i, i, bits_j, summary_j, stats_j, j, n_samples, group
             )
             if n <= 2 or variance_i == 0 or variance_j == 0:
                 continue
@@ -210,6 +211,7 @@ def score_sums(
         *second[:3],
         start_second,
         last,
+        first.n_samples,
         total_first,
         total_second,
     )

@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from genomics_dc.kernels._jit import borrowing_jit, jit
 from genomics_dc.kernels.bits import trailing_zeros
-from genomics_dc.kernels.ld import LdPlanes, UnsortedError, Whole, product_sum, sums_without
+from genomics_dc.kernels.ld import LdPlanes, UnsortedError, Whole, missing_at_both, product_sum, sums_without
 
 _Integers = npt.NDArray[np.int64]
 
@@ -103,16 +103,16 @@ def _linked(
     whole_i, whole_j = one_i + two_i, one_j + two_j
     sum_i, sum_j = whole_i, whole_j
     square_i, square_j = sum_i + 2 * two_i, sum_j + 2 * two_j
-    n = stats[i, 0]
+    n = stats[i, 0] + stats[j, 0] - n_samples
     if summary[j, 1]:
-        lost, one, two = sums_without(bits, i, bits, j, summary[j, 1], group)
+        one, two = sums_without(bits, i, bits, j, summary[i, 0] & summary[j, 1], group)
         sum_i -= one
         square_i -= two
-        n -= lost
     if summary[i, 1]:
-        _, one, two = sums_without(bits, j, bits, i, summary[i, 1], group)
+        one, two = sums_without(bits, j, bits, i, summary[j, 0] & summary[i, 1], group)
         sum_j -= one
         square_j -= two
+        n += missing_at_both(bits, i, bits, j, summary[i, 1] & summary[j, 1], group)
     variance_i = np.float64(n * square_i - sum_i * sum_i)
     variance_j = np.float64(n * square_j - sum_j * sum_j)
     limit = threshold * variance_i * variance_j
@@ -144,10 +144,10 @@ def _screen(
     threshold: float,
     possible: npt.NDArray[np.uint8],
 ) -> None:
-    """Say of `first`..j which variants may be linked to j, by counts of carriers alone; for variants without gaps.
+    """Say of `first`..j which variants may be linked to j, by counts of carriers alone; none has a missing genotype.
 
-    `one` and `two` count the samples with one or more and with two minor alleles, `variance` is S^2 times the variance,
-    infinite where it does not say enough (a gap). Doubles that hold whole numbers: the same answer as `_linked` gives.
+    `one` and `two` count the samples with one or more and with two minor alleles; `variance` is S^2 times the variance.
+    Doubles that hold whole numbers, rounded as `_linked` rounds: nothing that is linked is ruled out.
     """
     one_j, two_j, limit = one[j], two[j], variance[j]
     for i in range(first, j):
@@ -163,6 +163,41 @@ def _screen(
         lowest = n_samples * least - expected
         far = threshold * variance[i] * limit
         possible[i] = not (highest * highest <= far and lowest * lowest <= far)
+
+
+@borrowing_jit
+def _screen_gaps(
+    one: npt.NDArray[np.float64],
+    two: npt.NDArray[np.float64],
+    called: npt.NDArray[np.float64],
+    first: int,
+    j: int,
+    n_samples: float,
+    threshold: float,
+    possible: npt.NDArray[np.uint8],
+) -> None:
+    """Say the same where genotypes are missing, with as many carriers of one lost to gaps of the other as can be.
+
+    Covariance and variances are of n samples, ni + nj - S at least; losing homozygotes first takes most from a sum.
+    """
+    one_j, two_j, called_j = one[j], two[j], called[j]
+    sum_j = one_j + two_j
+    gap_j = n_samples - called_j
+    for i in range(first, j):
+        gap_i = n_samples - called[i]
+        sum_i = one[i] + two[i]
+        homs_i, homs_j = min(gap_j, two[i]), min(gap_i, two_j)
+        hets_i, hets_j = min(gap_j - homs_i, one[i] - two[i]), min(gap_i - homs_j, one_j - two_j)
+        fewest = max(0.0, called[i] + called_j - n_samples)
+        variance_i = fewest * (sum_i + 2 * two[i] - 4 * homs_i - hets_i) - sum_i * sum_i
+        variance_j = fewest * (sum_j + 2 * two_j - 4 * homs_j - hets_j) - sum_j * sum_j
+        most = min(one[i], one_j) + min(one[i], two_j) + min(two[i], one_j) + min(two[i], two_j)
+        least = max(0.0, one[i] + one_j - n_samples)
+        left = (sum_i - 2 * homs_i - hets_i) * (sum_j - 2 * homs_j - hets_j)
+        highest = min(called[i], called_j) * most - left
+        lowest = fewest * least - sum_i * sum_j
+        far = threshold * max(0.0, variance_i) * max(0.0, variance_j)
+        possible[i] = not (far > 0 and highest * highest <= far and lowest * lowest <= far)
 
 
 def _compare(
@@ -186,13 +221,15 @@ def _compare(
     """
     group = max(1, (bits.shape[2] + 63) // 64)
     n = stats.shape[0]
-    one, two, variance = np.empty(n), np.empty(n), np.empty(n)
+    one, two, variance, called = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    gaps = False
     possible = np.empty(n, dtype=np.uint8)
     for i in range(n):
         two[i] = stats[i, 2]
         one[i] = stats[i, 1] + stats[i, 2]
         total = stats[i, 1] + 2 * stats[i, 2]
-        # 0 times anything is no limit: a variant with a gap is always possible, one that does not vary is asked below
+        called[i] = stats[i, 0]
+        gaps = gaps or summary[i, 1] != 0
         variance[i] = -1.0 if summary[i, 1] else n_samples * (total + 2 * stats[i, 2]) - total * total
     for row in range(offset, links.shape[0], stride):
         j = n_held + row
@@ -200,8 +237,8 @@ def _compare(
         if not varies[j]:
             continue
         first = earliest[row]
-        if variance[j] < 0:
-            possible[first:j] = 1
+        if gaps:
+            _screen_gaps(one, two, called, first, j, n_samples, threshold, possible)
         else:
             _screen(one, two, variance, first, j, n_samples, threshold, possible)
         whole_j = np.int64(one[j] + two[j])
