@@ -8,7 +8,9 @@ from genomics_dc.kernels.vcf.records import Strings
 
 sites = st.lists(
     st.tuples(
-        st.integers(0, 3), st.integers(1, 2), st.lists(st.sampled_from(["A", "C", "AC", "<DEL>"]), min_size=1, max_size=3)
+        st.integers(0, 3),
+        st.integers(1, 2),
+        st.lists(st.sampled_from(["A", "C", "AC", "<DEL>"]), min_size=1, max_size=3),
     ),
     max_size=8,
 ).map(lambda listed: sorted(listed, key=lambda site: site[0]))

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from genomics_dc.store.growth.header import Part as HeaderPart
 from genomics_dc.store.growth.header import joined_header
 from genomics_dc.store.growth.parts import Part
 from genomics_dc.store.growth.proof import OWN_THRESHOLDS, Proofs, Thresholds, write_blocks
+from genomics_dc.store.growth.records import OWN_COUNTED
 from genomics_dc.store.growth.sites import JoinedSites, SiteTable, join_sites, read_sites
 from genomics_dc.store.layout import DIM_FILTERS, Grid
 from genomics_dc.store.pipeline import meta_information
@@ -45,17 +47,17 @@ class Source:
     where: str
     left_out: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def samples(self) -> list[str]:
         """Its samples, as it has them; those that are blank no longer have a name."""
         return [str(name) for name in self.files.array(schema.SAMPLE_ID).read()]
 
-    @property
+    @cached_property
     def kept(self) -> list[str]:
         """The samples that go on."""
         return [name for name in self.samples if name and name not in self.left_out]
 
-    @property
+    @cached_property
     def header(self) -> VcfHeader:
         """The header of the VCF that it was built from, for the samples that go on."""
         lines = str(self.files.own.get(schema.OWN_HEADER) or "").rstrip("\n").split("\n")[:-1]
@@ -183,7 +185,7 @@ def grow(
     if proving.blocks_of or proving.thresholds is not None:
         _write_blocks(writer, union, proving, grid)
     seal = writer.close(
-        _attributes(union, proving),
+        _attributes(union, proving, assembly.rules.counted(), grown=bool(grown.any())),
         operation=operation,
         n_variants=len(table),
         n_samples=len(union.samples),
@@ -259,12 +261,13 @@ def _one_assembly(sources: Sequence[Source]) -> str | None:
 
 def _contigs(sources: Sequence[Source]) -> list[str]:
     """Return all contigs: those of the first source, then those that the next add."""
-    found: list[str] = []
-    for source in sources:
-        for name in _names(source, schema.CONTIG_ID):
+    found = _names(sources[0], schema.CONTIG_ID)
+    for source in sources[1:]:
+        own = _names(source, schema.CONTIG_ID)
+        for name in own:
             if name in found:
                 continue
-            alias = contig_names.resolve(name, found)
+            alias = contig_names.resolve(name, [one for one in found if one not in own])
             if alias is not None:
                 raise InputError(
                     f"{source.where} calls a contig {name}, {sources[0].where} calls it {alias}; rename it with "
@@ -341,9 +344,12 @@ def _write_blocks(writer: StoreWriter, union: Union, proving: Proving, grid: Gri
     )
 
 
-def _attributes(union: Union, proving: Proving) -> dict[str, Any]:
+def _attributes(union: Union, proving: Proving, counted: Sequence[str], *, grown: bool) -> dict[str, Any]:
     own = dict(union.sources[0].files.own)
     own.pop(schema.OWN_WITHDRAWN, None)
+    own.pop(OWN_COUNTED, None)
+    if grown and counted:
+        own[OWN_COUNTED] = list(counted)
     own |= {
         schema.OWN_FORMAT_VERSION: schema.FORMAT_VERSION,
         schema.OWN_ASSEMBLY: union.assembly,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -28,10 +29,13 @@ from genomics_dc.store.growth.proof import (
     without_carried,
 )
 from genomics_dc.store.growth.sites import Rows, SiteTable
+from genomics_dc.store.plan import PLAN_VERSION
 from genomics_dc.store.staging import next_generation, staged_store
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 _DIFFERING_SHOWN = 8
+_SCRATCH_PLAN = {"plan_version": PLAN_VERSION, "variant_chunks_per_file": 1_000}
+"""Few files: of one sample x 100,000 records, making and removing 1,500 took longer than writing them."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +139,14 @@ def append_store(
         sources = [base]
         if added_paths:
             scratch = made.scratch / "added.vcz"
-            build_store(added_paths, scratch, reference=reference, workers=workers, progress=tell)
+            plan = made.scratch / "plan.json"
+            plan.write_text(json.dumps(_SCRATCH_PLAN), encoding="utf-8")
+            build_store(added_paths, scratch, reference=reference, workers=workers, plan=plan, progress=tell)
             sources.append(Source(StoreFiles(scratch), ", ".join(map(str, added_paths))))
         union = Union(sources)
         if added_paths:
             _check_people(base, sources[1])
-        new_people = [name for name in union.samples if name not in set(base.kept)]
+        new_people = set(union.samples) - set(base.kept)
         _check_records(union, sources)
         given = [read_gvcf(path, threads=workers) for path in evidence_paths]
         given += [read_callable_bed(path, name, depth_reads=callable_depth_reads) for name, path in beds.items()]
@@ -246,6 +252,7 @@ def _silent(_step: str, _share: float) -> None:
 
 
 def refuse_remote(store: str | os.PathLike[str]) -> None:
+    """Raise UsageError for a store in an object store."""
     if "://" in str(store):
         raise UsageError(f"{store} is in an object store, where stores are read; copy it here, change it, copy it back")
 
@@ -349,7 +356,8 @@ def _carried(union: Union, source: Source, place: int, samples: Sequence[str]) -
     rows = union.joined.rows[place]
     at = np.full(source.files.array(schema.VARIANT_POSITION).shape[0], -1, dtype=np.int64)
     at[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
-    columns = np.array([source.samples.index(name) for name in samples], dtype=np.int64)
+    column = {name: number for number, name in enumerate(source.samples)}
+    columns = np.array([column[name] for name in samples], dtype=np.int64)
     reader = source.files.array(schema.CALL_GENOTYPE)
     found: list[list[Rows]] = [[] for _ in samples]
     for first in range(0, reader.shape[0], reader.chunks[0]):
@@ -365,7 +373,7 @@ def _carried(union: Union, source: Source, place: int, samples: Sequence[str]) -
     return carried
 
 
-def _note(union: Union, base: Source, new_people: Sequence[str], given: Sequence[SampleBlocks]) -> str:
+def _note(union: Union, base: Source, new_people: Set[str], given: Sequence[SampleBlocks]) -> str:
     n_records = len(union.table) - base.files.array(schema.VARIANT_POSITION).shape[0]
     told = [f"{n_records:,} records and {len(new_people):,} samples added"]
     if given:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from genomics_dc.store import schema
 from genomics_dc.store.access import ArrayReader, StoreFiles
-from genomics_dc.store.chunks import ArrayMeta
+from genomics_dc.store.chunks import ArrayMeta, encode
 from genomics_dc.store.growth.fields import Shape, converted
 from genomics_dc.store.growth.sites import Rows
 
@@ -92,6 +92,18 @@ class Part:
         stop = min((here + 1) * size, self.n_samples)
         return here if np.array_equal(columns, np.arange(columns[0], stop)) and source.grid[1] > here else -1
 
+    def whole_bands(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """Return which bands that hold `rows` have no missing allele and no call of fewer copies than the others."""
+        if not self.has(schema.CALL_GENOTYPE_MASK):
+            return np.empty(0, dtype=np.int64)
+        reader = self.reader(schema.CALL_GENOTYPE_MASK)
+        whole = []
+        for band in np.unique(rows // reader.chunks[0]):
+            coords = [(int(band), number, 0) for number in range(reader.meta.grid[1])]
+            if all(reader.encoded(*one) == _nothing(reader.meta, one) for one in coords):
+                whole.append(int(band))
+        return np.array(whole, dtype=np.int64)
+
     def take(
         self,
         name: str,
@@ -127,6 +139,12 @@ class Part:
         if name == schema.VARIANT_FILTER:
             return np.array_equal(self.filter_numbers, np.arange(len(self.filter_numbers)))
         return True
+
+
+def _nothing(meta: ArrayMeta, coords: tuple[int, ...]) -> bytes:
+    """Return the encoded chunk of a mask in which nothing is masked; a constant is compressed once for all chunks."""
+    shape = tuple(span.stop - span.start for span in meta.extent(coords))
+    return encode(meta, np.broadcast_to(np.bool_(False), shape))
 
 
 def _same_extent(places: npt.NDArray[np.int64], target: ArrayMeta, source: ArrayMeta, axis: int, number: int) -> int:

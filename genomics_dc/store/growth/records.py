@@ -14,7 +14,7 @@ from genomics_dc.store.columns import DIM_ALT_ALLELES, INTEGER_TYPES, integer_ra
 from genomics_dc.store.growth.fields import STRING, Shape, absent, is_missing, sentinels
 from genomics_dc.store.growth.parts import Held, Part
 from genomics_dc.store.growth.proof import Proven
-from genomics_dc.store.growth.sites import SiteTable
+from genomics_dc.store.growth.sites import Rows, SiteTable
 
 AC: Final = "variant_AC"
 AN: Final = "variant_AN"
@@ -22,6 +22,9 @@ AF: Final = "variant_AF"
 NS: Final = "variant_NS"
 DP: Final = "variant_DP"
 COUNTED: Final = (AC, AN, NS)
+OWN_COUNTED: Final = "counted_from_genotypes"
+"""Attribute of a store: the fields that growth has counted in every record, so that it need not count them again."""
+_CLASSES: Final = Shape("int32", 4, schema.DIM_COUNTS, False, "")
 IDENTITY: Final = frozenset(
     {schema.VARIANT_CONTIG, schema.VARIANT_POSITION, schema.VARIANT_LENGTH, schema.VARIANT_ALLELE}
 )
@@ -183,6 +186,7 @@ class RecordRules:
         if cache is not None:
             return cache[:, :-1], cache[:, -1]
         n_alleles = self.table.start.shape[1]
+        n_alts = (self.table.end[first:stop][local] > self.table.start[first:stop][local]).sum(axis=1) - 1
         counts = np.zeros((len(local), n_alleles), dtype=np.int64)
         n_with_data = np.zeros(len(local), dtype=np.int64)
         genotype = self.shapes.get(schema.CALL_GENOTYPE)
@@ -191,15 +195,10 @@ class RecordRules:
                 continue
             rows = part.rows[first:stop][local]
             there = np.flatnonzero(rows >= 0)
-            columns = np.sort(part.columns[part.columns >= 0])
-            if not there.size or not columns.size:
-                continue
-            width = part.reader(schema.CALL_GENOTYPE).chunks[1]
-            for number in np.unique(columns // width):
-                some = columns[columns // width == number]
-                calls = part.take(schema.CALL_GENOTYPE, rows[there], some, genotype, chunks)
-                counts[there] += allele_counts(calls, n_alleles)
-                n_with_data[there] += (calls >= 0).any(axis=2).sum(axis=1)
+            if there.size and (part.columns >= 0).any():
+                of_part, with_data = self._counts_of(part, rows[there], n_alts[there], genotype, chunks)
+                counts[there] += of_part
+                n_with_data[there] += with_data
         place = np.full(stop - first, -1, dtype=np.int64)
         place[local] = np.arange(len(local))
         for one in proven:
@@ -208,6 +207,74 @@ class RecordRules:
             np.add.at(n_with_data, at[at >= 0], 1)
         held[0]["recounted", (first,)] = np.column_stack([counts, n_with_data])
         return counts, n_with_data
+
+    def counted(self) -> tuple[str, ...]:
+        """Return the fields whose values in every record are now those of the genotypes, so that the next may add."""
+        if not all(self._is_counted(part) for part in self.parts) and not self.grown.all():
+            return ()
+        return tuple(name for name in COUNTED if name in self._spooled)
+
+    def _is_counted(self, part: Part) -> bool:
+        told = part.files.own.get(OWN_COUNTED) or ()
+        wanted = [name for name in COUNTED if name in self.shapes]
+        return AC in told and AN in told and all(name in told and part.has(name) for name in wanted)
+
+    def _counts_of(
+        self, part: Part, rows: Rows, n_alts: npt.NDArray[np.int64], genotype: Shape, chunks: Held
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return what a part has counted, or can tell without its genotypes; what is left is counted from these."""
+        counts = np.zeros((len(rows), self.table.start.shape[1]), dtype=np.int64)
+        with_data = np.zeros(len(rows), dtype=np.int64)
+        left = np.ones(len(rows), dtype=np.bool_)
+        if part.keeps_all_samples and self._is_counted(part):
+            self._take_stored(part, rows, chunks, counts, with_data, left)
+        elif part.keeps_all_samples and genotype.width == 2 and part.has(schema.VARIANT_COUNTS):
+            simple = (n_alts <= 1) & np.isin(
+                rows // part.reader(schema.CALL_GENOTYPE).chunks[0], part.whole_bands(rows)
+            )
+            classes = part.take(schema.VARIANT_COUNTS, rows[simple], None, _CLASSES, chunks).astype(np.int64)
+            counts[simple, 0] = 2 * classes[:, 0] + classes[:, 1]
+            if counts.shape[1] > 1:
+                counts[simple, 1] = classes[:, 1] + 2 * classes[:, 2]
+            with_data[simple] = classes[:, :3].sum(axis=1)
+            left &= ~simple
+        again = np.flatnonzero(left)
+        if not again.size:
+            return counts, with_data
+        columns = np.sort(part.columns[part.columns >= 0])
+        width = part.reader(schema.CALL_GENOTYPE).chunks[1]
+        for number in np.unique(columns // width):
+            some = columns[columns // width == number]
+            calls = part.take(schema.CALL_GENOTYPE, rows[again], some, genotype, chunks)
+            counts[again] += allele_counts(calls, counts.shape[1])
+            if NS in self.shapes:
+                called = calls[..., 0] >= 0
+                for copy in range(1, calls.shape[2]):
+                    called |= calls[..., copy] >= 0
+                with_data[again] += called.sum(axis=1)
+        return counts, with_data
+
+    def _take_stored(
+        self,
+        part: Part,
+        rows: Rows,
+        chunks: Held,
+        counts: npt.NDArray[np.int64],
+        with_data: npt.NDArray[np.int64],
+        left: npt.NDArray[np.bool_],
+    ) -> None:
+        """Fill in what an earlier growth has counted, where it did."""
+        carried = part.take(AC, rows, None, self.shapes[AC], chunks).astype(np.int64)
+        total = part.take(AN, rows, None, self.shapes[AN], chunks).astype(np.int64)
+        known = (total >= 0) & (carried[:, 0] >= 0)
+        if NS in self.shapes:
+            told = part.take(NS, rows, None, self.shapes[NS], chunks).astype(np.int64)
+            known &= told >= 0
+            with_data[known] = told[known]
+        carried = np.maximum(carried, 0)
+        counts[known, 1 : 1 + carried.shape[1]] = carried[known]
+        counts[known, 0] = (total - carried.sum(axis=1))[known]
+        left &= ~known
 
     def finished(self, name: str) -> tuple[npt.NDArray[Any], Shape]:
         """Return a spooled array and its shape, in the narrowest type that holds every value."""
