@@ -215,23 +215,23 @@ def _all_bases(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
 
 @borrowing_jit
 def _is_usual(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
-    """Tell whether an ALT allele is bases, `*`, `<...>`, or has a bracket as breakends do."""
+    """Tell whether an ALT allele is bases, `*`, `<...>` or a single breakend; mates' brackets want a closer look."""
     if end <= start:
         return False
     first, last = data[start], data[end - 1]
     if first == _LESS:
+        for at in range(start + 1, end):
+            if data[at] == _LESS:
+                return False
         return last == _GREATER and end > start + 2
     if end == start + 1 and first == _STAR:
         return True
     if _all_bases(data, start, end):
         return True
-    n_brackets = 0
     for at in range(start, end):
-        if data[at] <= _SPACE:
+        if data[at] <= _SPACE or data[at] == _OPEN or data[at] == _CLOSE:
             return False
-        n_brackets += data[at] == _OPEN or data[at] == _CLOSE
-    single = n_brackets == 0 and (first == _DOT) != (last == _DOT)
-    return n_brackets == 2 or single
+    return (first == _DOT) != (last == _DOT)
 
 
 @jit
