@@ -149,6 +149,7 @@ class BatchEncoder:
 
     def _encode(self, batch: TextBatch, sites: Sites, info: InfoSpans, widths: Widths, mended: Mended) -> Encoded:
         forms = {column.name: self._shapes.form(column, widths) for column in self._layout.columns}
+        self._layout.add_local_forms(forms, widths)
         chunks: dict[str, Sequence[bytes]] = {}
         absent: dict[str, npt.NDArray[np.uint8]] = {}
         every_record_has_genotype = False

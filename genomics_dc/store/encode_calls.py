@@ -29,6 +29,7 @@ from genomics_dc.store.columns import (
     shared_width,
 )
 from genomics_dc.store.layout import Layout, packed_size
+from genomics_dc.store.local_fields import local_values
 from genomics_dc.store.strictness import Mended
 from genomics_dc.store.vcf.source import TextBatch
 
@@ -85,12 +86,19 @@ class CallEncoder:
         for first, stop, calls in self._slices(batch, sites, widths, forms, mended):
             present[first:stop] = calls.present
             for column in self._columns:
-                self._put(column, forms[column.name], calls, first, stop, n_records)
+                local = self._layout.local.get(column.name)
+                if local is not None:
+                    values = local_values(local, column, calls)
+                    self._put_integers(local.name, forms[local.name], values, first, stop, n_records)
+                if column.name not in self._layout.replaced:
+                    self._put(column, forms[column.name], calls, first, stop, n_records)
             if calls.genotype_seen is not None:
                 self._put_genotypes(calls, genotypes, first, stop)
-        chunks = {column.name: self._chunks(column, forms[column.name], batch) for column in self._columns}
+        stored = [column for column in self._columns if column.name not in self._layout.replaced]
+        stored += self._layout.local.values()
+        chunks = {column.name: self._chunks(column, forms[column.name], batch) for column in stored}
         absent = {
-            column.name: np.packbits(~present[:, k])
+            self._layout.local.get(column.name, column).name: np.packbits(~present[:, k])
             for k, column in enumerate(self._columns)
             if column.kind != GENOTYPE and not present[:, k].all()
         }
@@ -177,7 +185,8 @@ class CallEncoder:
         kept = self._buffers.get((name, chunk))
         if kept is None or kept.size < size:
             kept = self._buffers[name, chunk] = np.empty(size, dtype=np.uint8)
-        return kept[:size].view(dtype).reshape(shape)
+        tile: npt.NDArray[Any] = kept[:size].view(dtype).reshape(shape)
+        return tile
 
     def _tiles_of(
         self, name: str, n_records: int, width: int, dtype: Any, ranges: Sequence[tuple[int, int]] | None = None
@@ -204,15 +213,22 @@ class CallEncoder:
                 made = self._tiles_of(f"{column.name} {name}", n_records, form.width, np.int64)
                 for (start, end), tile in zip(self._ranges, made, strict=True):
                     tile[first:stop] = values[:, start:end]
+        elif column.kind == INTEGER:
+            integers: npt.NDArray[Any] = calls.values[column.key]
+            self._put_integers(column.name, form, integers, first, stop, n_records)
         else:
             values = calls.values[column.key]
             made = self._tiles_of(column.name, n_records, form.width, form.dtype)
-            sentinels = missing_and_fill(form.dtype)
             for (start, end), tile in zip(self._ranges, made, strict=True):
-                if column.kind == INTEGER:
-                    tiles.put_integers(values, start, end - start, tile[first:stop], *sentinels)
-                else:
-                    tile[first:stop] = values[:, start:end]
+                tile[first:stop] = values[:, start:end]
+
+    def _put_integers(
+        self, name: str, form: Form, values: npt.NDArray[np.int32], first: int, stop: int, n_records: int
+    ) -> None:
+        sentinels = missing_and_fill(form.dtype)
+        made = self._tiles_of(name, n_records, form.width, form.dtype)
+        for (start, end), tile in zip(self._ranges, made, strict=True):
+            tiles.put_integers(values, start, end - start, tile[first:stop], *sentinels)
 
     def _put_genotypes(self, calls: CallBatch, genotypes: _Genotypes, first: int, stop: int) -> None:
         """Put phases, packed genotypes and counts of some records away."""

@@ -75,6 +75,15 @@ class Layout:
         """Every INFO and FORMAT field that is kept."""
         return self.info + self.calls
 
+    @cached_property
+    def local(self) -> dict[str, Column]:
+        """Which field of VCF 4.5's local alleles stands beside the genotypes, or in the place of which array."""
+        if not self.local_alleles:
+            return {}
+        from genomics_dc.store.local_fields import local_columns
+
+        return local_columns(self.calls)
+
     @property
     def has_genotype(self) -> bool:
         """Whether GT is declared, whose copies say how many values Number=G has."""
@@ -91,7 +100,7 @@ class Layout:
         return (
             _DESCRIPTIONS
             | {spec.path: spec.description for spec in schema.DERIVED_ARRAYS}
-            | {column.name: column.description for column in self.columns}
+            | {column.name: column.description for column in (*self.columns, *self.local.values())}
         )
 
     @cached_property
@@ -120,10 +129,26 @@ class Layout:
             forms[column.name] = form_of(column, widths, has_genotype=self.has_genotype)
         forms[schema.VARIANT_CONTIG] = Form(INTEGER_TYPES[integer_rank(0, max(widths.contigs, 1))])
         forms[schema.VARIANT_ALLELE] = Form(schema.STRING_DTYPE, widths.alleles, DIM_ALLELES)
+        self.add_local_forms(forms, widths)
+        for name in self.replaced:
+            del forms[name]
         if self.keeps_genotype:
             genotype = forms[schema.CALL_GENOTYPE]
             forms[schema.CALL_GENOTYPE_MASK] = Form("bool", genotype.width, genotype.inner)
         return forms
+
+    @property
+    def replaced(self) -> frozenset[str]:
+        """The arrays in whose place another stands."""
+        return frozenset(self.local) - {schema.CALL_GENOTYPE}
+
+    def add_local_forms(self, forms: dict[str, Form], widths: Widths) -> None:
+        """Add the forms of the local fields to those of the fields that they are made of."""
+        if self.local:
+            from genomics_dc.store.local_fields import local_form
+
+            for name, column in self.local.items():
+                forms[column.name] = local_form(column, widths, forms[name])
 
     def meta(self, name: str, form: Form, n_variants: int | None = None) -> ArrayMeta:
         """Return what the store says of an array, of which `n_variants` may not be known yet."""

@@ -26,6 +26,7 @@ from genomics_dc.store.columns import Shapes, Widths, escaped
 from genomics_dc.store.encode import BatchEncoder, Encoded
 from genomics_dc.store.growing import GrowingArray
 from genomics_dc.store.layout import DIM_FILTERS, Layout
+from genomics_dc.store.local_fields import local_header
 from genomics_dc.store.plan import MOST_FILES, Plan, Resources, n_files, rows_in_chunk
 from genomics_dc.store.records import Records
 from genomics_dc.store.strictness import Mended
@@ -130,7 +131,7 @@ class _Writing:
         self._layout: Layout | None = None
         self._shapes: Shapes | None = None
         self._orders: dict[bytes, int] = {}
-        self._order_of: list[int] = []
+        self._order_of: list[npt.NDArray[np.int32]] = []
 
     def read(self, progress: Progress) -> Iterator[TextBatch]:
         """Read and write all batches; yield each when it has been read."""
@@ -178,10 +179,10 @@ class _Writing:
         self._shapes = Shapes(header, plan.widths)
 
     def _encode(self, batch: TextBatch, sites: Sites) -> Encoded:
+        assert self._layout is not None
+        assert self._shapes is not None
         encoder = getattr(self._local, "encoder", None)
         if encoder is None:
-            assert self._layout is not None
-            assert self._shapes is not None
             encoder = self._local.encoder = BatchEncoder(self._layout, self._shapes)
         self._shapes.join(Widths(contigs=len(self._records.contigs)))
         encoded: Encoded = encoder.encode(batch, sites)
@@ -208,8 +209,9 @@ class _Writing:
             if totals.sample_counts is None:
                 totals.sample_counts = np.zeros_like(encoded.sample_counts)
             totals.sample_counts += encoded.sample_counts
-        for order in encoded.info_orders:
-            self._order_of.append(self._orders.setdefault(order, len(self._orders)))
+        if encoded.info_orders:
+            numbers = [self._orders.setdefault(order, len(self._orders)) for order in encoded.info_orders]
+            self._order_of.append(np.array(numbers, dtype=np.int32))
         share = self._records.n_bytes_read / max(1, self._records.n_bytes)
         progress(f"Encoding, {totals.n_records:,} records", min(0.99, share))
 
@@ -226,6 +228,7 @@ class _Writing:
             raise ReplanError(n_variants=n_records)
         progress("Sealing", 0.99)
         self._write_empty(layout)
+        self._write_beside(layout)
         contigs = records.contigs
         grid = layout.grid
         header = records.header
@@ -248,7 +251,7 @@ class _Writing:
                 schema.ATTRIBUTE_OWN: {
                     schema.OWN_FORMAT_VERSION: schema.FORMAT_VERSION,
                     schema.OWN_ASSEMBLY: assembly or header.assembly,
-                    schema.OWN_HEADER: header.text,
+                    schema.OWN_HEADER: local_header(header.text, layout.local),
                     schema.OWN_EVERY_RECORD_HAS_GENOTYPE: bool(header.samples)
                     and self._totals.every_record_has_genotype,
                 },
@@ -256,6 +259,34 @@ class _Writing:
             operation="build",
             n_variants=self._totals.n_records,
         )
+
+    def _write_beside(self, layout: Layout) -> None:
+        """Write what is derived over all records, and the orders of INFO keys."""
+        sums = self._totals.sample_counts
+        if layout.keeps_genotype:
+            if sums is None:
+                sums = np.zeros((layout.grid.n_samples, len(schema.GENOTYPE_CLASSES)), dtype=np.int64)
+            self._store.put_small(
+                schema.SAMPLE_COUNTS,
+                sums,
+                (schema.DIM_SAMPLES, schema.DIM_COUNTS),
+                "Variants with 0, 1, 2 copies of the first ALT allele, and with no call",
+                chunk=layout.grid.samples * layout.grid.sample_chunks,
+            )
+        if layout.keep_info_order:
+            keys = list(layout.header.info)
+            orders = [";".join(keys[k] for k in np.frombuffer(order, dtype=np.int16)) for order in self._orders]
+            numbers = np.concatenate(self._order_of) if self._order_of else np.empty(0, dtype=np.int32)
+            self._store.put_small(
+                schema.INFO_ORDER,
+                numbers,
+                (schema.DIM_VARIANTS,),
+                "Which of derived/info_orders a record has",
+                chunk=layout.grid.variants,
+            )
+            self._store.put_strings(
+                schema.INFO_ORDERS, orders, ("info_orders",), "Keys of INFO in the order of a record, ; between"
+            )
 
     def _write_empty(self, layout: Layout) -> None:
         """Make the arrays that have no chunk: all where no record is, and those of the calls where no sample is."""

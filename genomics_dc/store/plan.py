@@ -252,18 +252,26 @@ def read_plan(path: Path, plan: Plan, header: VcfHeader) -> Plan:
         raise InputError(f"{path}: samples_per_chunk should be a multiple of 4, as genotypes are packed by four")
     fields = dict(plan.fields)
     for one in told.get("fields", []):
-        name = one.get("name") if isinstance(one, dict) else None
+        name = str(one.get("name")) if isinstance(one, dict) else ""
         if name not in fields:
             raise InputError(f"{path}: field {name!r} is not in the header of the VCF, which has {', '.join(fields)}")
         dtype = one.get("dtype", "")
         if dtype and (dtype not in INTEGER_TYPES or not _is_integer(header, name)):
-            raise InputError(
-                f"{path}: the type of {name} can be set to {', '.join(INTEGER_TYPES)} when it is an Integer, not to {dtype!r}"
-            )
+            types = ", ".join(INTEGER_TYPES)
+            raise InputError(f"{path}: the type of {name} can be {types} when it is an Integer, not {dtype!r}")
         fields[name] = replace(fields[name], keep=bool(one.get("keep", True)), dtype=dtype)
     least = Widths(rank={one.array: INTEGER_TYPES.index(one.dtype) for one in fields.values() if one.dtype})
     by_hand = plan.is_cut_by_hand or any(number != getattr(plan, name) for name, number in numbers.items())
-    return replace(plan, fields=fields, widths=plan.widths.joined(least), is_cut_by_hand=by_hand, **numbers)
+    return replace(
+        plan,
+        variants_per_chunk=numbers["variants_per_chunk"],
+        samples_per_chunk=numbers["samples_per_chunk"],
+        variant_chunks_per_file=numbers["variant_chunks_per_file"],
+        sample_chunks_per_file=numbers["sample_chunks_per_file"],
+        fields=fields,
+        widths=plan.widths.joined(least),
+        is_cut_by_hand=by_hand,
+    )
 
 
 def _is_integer(header: VcfHeader, name: str) -> bool:

@@ -58,6 +58,11 @@ CALL_GENOTYPE_MASK: Final = "call_genotype_mask"
 DERIVED_GROUP: Final = "derived"
 PACKED_DOSAGE: Final = "derived/packed_dosage"
 VARIANT_COUNTS: Final = "derived/variant_counts"
+SAMPLE_COUNTS: Final = "derived/sample_counts"
+GENOTYPE_CLASSES: Final = ("hom_ref", "het", "hom_alt", "missing")
+"""The columns of the two arrays of counts: copies of the first ALT allele."""
+INFO_ORDER: Final = "derived/info_order"
+INFO_ORDERS: Final = "derived/info_orders"
 
 FIELD_DOSAGE: Final = "dosage"
 FIELD_PACKED: Final = "packed"
