@@ -36,7 +36,9 @@ def content(path: Path, *, view: StoreView | None = None) -> dict[str, str]:
     for name in type(sites).__dataclass_fields__:
         said[f"sites.{name}"] = getattr(sites, name)
     said["kept"] = view.variants(maf=0.01, missing=0.9).sites_index()
-    fields = sorted({"packed", *view.fields} - {"dosage"})
+    # a store some of whose people were made unreadable is a view of the others, and packed genotypes are of all
+    whole = {"packed"} if view.sample_numbers() is None else {"dosage"}
+    fields = sorted((set(view.fields) - {"dosage", "packed"}) | whole)
     blocks = list(view.blocks(*fields))
     for name in fields:
         said[f"blocks.{name}"] = np.concatenate([block[name] for block in blocks]) if blocks else None
