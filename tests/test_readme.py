@@ -28,7 +28,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_there_is_a_tour_for_each_user() -> None:
-    assert [name for name, _, _ in TOURS] == ["hpc", "notebook", "shell", "clinic"]
+    assert [name for name, _, _ in TOURS] == ["hpc", "store", "notebook", "shell", "clinic"]
 
 
 @pytest.mark.parametrize(("name", "language", "text"), TOURS, ids=[name for name, _, _ in TOURS])

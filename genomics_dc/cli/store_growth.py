@@ -74,7 +74,7 @@ def append(
     others. A sample without a record at a site is missing there, unless its reference blocks prove 0/0. The store as
     it was stays readable until `store sweep`.
 
-    Examples: genomics-dc store append cohort.vcz chr21.vcf.gz
+    Example: genomics-dc store append cohort.vcz chr21.vcf.gz
 
     genomics-dc store append cohort.vcz new-samples.vcf.gz --gvcf NA12878.g.vcf.gz --callable NA12891=callable.bed
     """
