@@ -47,6 +47,7 @@ class Assembled:
     n_encoded: int = 0
     n_proven: int = 0
     n_differing: dict[str, int] = field(default_factory=dict)
+    proven_by_sample: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 @dataclass
@@ -56,7 +57,7 @@ class _Band:
     puts: dict[str, list[tuple[tuple[int, ...], bytes]]] = field(default_factory=dict)
     n_copied: int = 0
     n_encoded: int = 0
-    n_proven: int = 0
+    proven: Sequence[Proven] = ()
 
 
 class Assembly:
@@ -115,7 +116,7 @@ class Assembly:
 
     def write(self, writer: StoreWriter) -> Assembled:
         """Write everything; return what was done."""
-        done = Assembled()
+        done = Assembled(proven_by_sample=np.zeros(self.grid.n_samples, dtype=np.int64))
         writers: dict[str, ArrayWriter] = {}
         for name, meta in {**self._metas, **self._derived}.items():
             if name not in self.rules.spooled:
@@ -129,8 +130,10 @@ class Assembly:
                     writers[name].put(coords, encoded)
             done.n_copied += band.n_copied
             done.n_encoded += band.n_encoded
-            done.n_proven += band.n_proven
+            for one in band.proven:
+                done.proven_by_sample[one.column] += len(one.rows)
             self._progress("Writing records", (number + 1) / self.n_bands)
+        done.n_proven = int(done.proven_by_sample.sum())
         for name in self.rules.spooled:
             values, shape = self.rules.finished(name)
             meta = meta_of(name, shape, self.grid, len(self.table))
@@ -221,7 +224,7 @@ class Assembly:
         made = _Band()
         held: list[Held] = [{} for _ in self.parts]
         proven = self._proofs.band(first, stop) if self._proofs is not None else []
-        made.n_proven = sum(len(one.rows) for one in proven)
+        made.proven = proven
         for name, meta in self._metas.items():
             if meta.dimensions[1:2] == (schema.DIM_SAMPLES,) and name not in _OF_GENOTYPE:
                 self._call_array(made, name, meta, band, held, proven)

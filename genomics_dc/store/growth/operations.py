@@ -34,6 +34,7 @@ from genomics_dc.store.staging import next_generation, staged_store
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 _DIFFERING_SHOWN = 8
+_LOCAL_ALLELES = "call_LAA"
 _SCRATCH_PLAN = {"plan_version": PLAN_VERSION, "variant_chunks_per_file": 1_000}
 """Few files: of one sample x 100,000 records, making and removing 1,500 took longer than writing them."""
 
@@ -141,7 +142,16 @@ def append_store(
             scratch = made.scratch / "added.vcz"
             plan = made.scratch / "plan.json"
             plan.write_text(json.dumps(_SCRATCH_PLAN), encoding="utf-8")
-            build_store(added_paths, scratch, reference=reference, workers=workers, plan=plan, progress=tell)
+            build_store(
+                added_paths,
+                scratch,
+                reference=reference,
+                workers=workers,
+                plan=plan,
+                keep_info_order=schema.INFO_ORDER in base.files,
+                local_alleles=_LOCAL_ALLELES in base.files,
+                progress=tell,
+            )
             sources.append(Source(StoreFiles(scratch), ", ".join(map(str, added_paths))))
         union = Union(sources)
         if added_paths:
