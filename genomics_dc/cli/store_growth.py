@@ -10,7 +10,7 @@ import typer
 
 from genomics_dc.cli.options import ForceOption, JsonOption, OutputOption, StoreArgument
 from genomics_dc.cli.progress import progress_bar
-from genomics_dc.errors import InputError, UsageError
+from genomics_dc.errors import InputError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from genomics_dc.store import Growth
@@ -173,6 +173,8 @@ def sweep(store: StoreArgument, keep: KeepGenerationsOption = 0, as_json: JsonOp
     """
     from genomics_dc.store import sweep_generations
 
+    if not store.is_dir():
+        raise StoreError(f"{store} is not there; give the folder of a store (NAME.vcz)")
     removed = sweep_generations(store, keep=keep)
     if as_json:
         typer.echo(json.dumps({"removed": removed}))

@@ -159,7 +159,7 @@ def test_reference_blocks_go_too(tmp_path):
 
 def test_nobody_is_dropped_by_mistake(store):
     before = StoreFiles(store).seal
-    with pytest.raises(InputError, match="1 of 2 samples are not in .*: nobody; .*Nothing was changed"):
+    with pytest.raises(InputError, match=r"1 of 2 samples are not in .*: nobody; .*Nothing was changed"):
         drop_samples(store, [SAMPLES[0], "nobody"])
     with pytest.raises(UsageError, match="no sample was given"):
         drop_samples(store, [])
