@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,8 @@ from genomics_dc.store.columns import INTEGER_TYPES, Form, recast
 from genomics_dc.store.layout import Layout
 from genomics_dc.store.writer import ArrayWriter, StoreWriter
 
+_BEGINNING = threading.Lock()  # a store has one list of its arrays
+
 
 class GrowingArray:
     """One array over variants: takes its chunks row by row of the grid, in order.
@@ -21,10 +25,11 @@ class GrowingArray:
     far are then read, decoded and written anew. This happens a few times in the first part of a file, and seldom later.
     """
 
-    def __init__(self, name: str, layout: Layout, store: StoreWriter) -> None:
+    def __init__(self, name: str, layout: Layout, store: StoreWriter, writer: ThreadPoolExecutor) -> None:
         self.name = name
         self._layout = layout
         self._store = store
+        self._thread = writer
         self._form: Form | None = None
         self._writer: ArrayWriter | None = None
         self._n_records: list[int] = []
@@ -32,20 +37,30 @@ class GrowingArray:
 
     def add(
         self, parts: Sequence[bytes], form: Form, n_records: int, absent: npt.NDArray[np.uint8] | None = None
-    ) -> None:
-        """Put the next row of chunks, one for each chunk of samples (a single one where the array has none)."""
+    ) -> Future[None]:
+        """Put the next row of chunks, one for each chunk of samples (a single one where the array has none).
+
+        They are written by the array's one thread; the result says when, or what went wrong.
+        """
+        return self._thread.submit(self._add, parts, form, n_records, absent)
+
+    def _add(self, parts: Sequence[bytes], form: Form, n_records: int, absent: npt.NDArray[np.uint8] | None) -> None:
         row = len(self._n_records)
         if absent is not None:
             self._absent[row] = absent
         self._n_records.append(n_records)
         joined = form if self._form is None else join(self._form, form)
         if self._writer is None:
-            self._writer = self._store.array(self._layout.meta(self.name, joined))
+            self._writer = self._begin(joined)
         elif joined != self._form:
             assert self._form is not None
             self._widen(self._form, joined, row)
         self._form = joined
         self._put(row, [self._recast(row, j, part, form, joined) for j, part in enumerate(parts)])
+
+    def _begin(self, form: Form) -> ArrayWriter:
+        with _BEGINNING:
+            return self._store.array(self._layout.meta(self.name, form))
 
     def _put(self, row: int, parts: Sequence[bytes]) -> None:
         assert self._writer is not None
@@ -66,7 +81,7 @@ class GrowingArray:
         before = self._writer
         assert before is not None
         n_columns = self._layout.grid.n_sample_chunks if self._has_samples else 1
-        self._writer = self._store.array(self._layout.meta(self.name, new))
+        self._writer = self._begin(new)
         for row in range(n_rows):
             parts = [before.get(self._place(before.meta, row, column)) for column in range(n_columns)]
             self._put(row, [self._recast(row, column, part, old, new) for column, part in enumerate(parts)])

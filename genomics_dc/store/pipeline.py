@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,8 @@ from genomics_dc.store.writer import StoreWriter
 Progress = Callable[[str, float], None]
 
 _META_LINE: Final = re.compile(r"##([^=]+)=(.*)")
+_WRITERS: Final = 3  # threads that wait for the disk; an array is always written by the same
+_BATCHES_WRITTEN: Final = 2  # at once
 _FEW: Final = 100  # records at once, where they may be wide
 _UNSURE: Final = 4  # how many times more records there may be than the size of the files makes likely
 _IN_ARRAYS: Final = frozenset({"contig", "FILTER", "INFO", "FORMAT"})
@@ -125,6 +128,8 @@ class _Writing:
         self._resources = resources
         self._store = StoreWriter(folder)
         self._arrays: dict[str, GrowingArray] = {}
+        self._writers: list[ThreadPoolExecutor] = []
+        self._writing: deque[list[Future[None]]] = deque()
         self._index: list[npt.NDArray[np.int64]] = []
         self._totals = Totals()
         self._local = threading.local()
@@ -137,7 +142,9 @@ class _Writing:
         """Read and write all batches; yield each when it has been read."""
         records, resources = self._records, self._resources
         waiting: deque[Future[Encoded]] = deque()
-        with ThreadPoolExecutor(resources.threads, "encode") as pool:
+        with ExitStack() as stack:
+            pool = stack.enter_context(ThreadPoolExecutor(resources.threads, "encode"))
+            self._writers = [stack.enter_context(ThreadPoolExecutor(1, "write")) for _ in range(_WRITERS)]
             try:
                 for batch, sites in records.batches(
                     self._plan.variants_per_chunk, resources.threads, ahead_bytes=resources.ahead_bytes
@@ -151,6 +158,7 @@ class _Writing:
                         self._commit(waiting.popleft().result(), progress)
                 while waiting:
                     self._commit(waiting.popleft().result(), progress)
+                self._wait_for_writers(0)
             except InputError:
                 while waiting:  # a record before may be wrong too, and is to be named
                     waiting.popleft().result()
@@ -195,11 +203,15 @@ class _Writing:
     def _commit(self, encoded: Encoded, progress: Progress) -> None:
         """Write the next batch."""
         assert self._layout is not None
-        for name, parts in encoded.chunks.items():
+        begun = []
+        for number, (name, parts) in enumerate(encoded.chunks.items()):
             array = self._arrays.get(name)
             if array is None:
-                array = self._arrays[name] = GrowingArray(name, self._layout, self._store)
-            array.add(parts, encoded.forms[name], encoded.n_records, encoded.absent.get(name))
+                writer = self._writers[number % _WRITERS]
+                array = self._arrays[name] = GrowingArray(name, self._layout, self._store, writer)
+            begun.append(array.add(parts, encoded.forms[name], encoded.n_records, encoded.absent.get(name)))
+        self._writing.append(begun)
+        self._wait_for_writers(_BATCHES_WRITTEN)
         totals = self._totals
         self._index.append(np.insert(encoded.index, 0, len(self._index), axis=1))
         totals.n_records += encoded.n_records
@@ -214,6 +226,12 @@ class _Writing:
             self._order_of.append(np.array(numbers, dtype=np.int32))
         share = self._records.n_bytes_read / max(1, self._records.n_bytes)
         progress(f"Encoding, {totals.n_records:,} records", min(0.99, share))
+
+    def _wait_for_writers(self, n_left: int) -> None:
+        """Wait until all but the last batches are written; raise what went wrong."""
+        while len(self._writing) > n_left:
+            for one in self._writing.popleft():
+                one.result()
 
     def finish(self, *, assembly: str | None, progress: Progress) -> None:
         """Write what is not over variants and samples, and seal the store."""
