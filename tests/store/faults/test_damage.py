@@ -15,7 +15,7 @@ from genomics_dc.store import StoreView, build_store, verify_store
 from tests.builders import random_records, write_vcf
 from tests.store.faults.content import content, said_by
 
-SHORT = 40
+SHORT = 24
 LONG = 1_000
 
 

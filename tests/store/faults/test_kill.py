@@ -11,7 +11,7 @@ import pytest
 from tests.store.faults.conftest import OPERATIONS, QUICK_OPERATIONS, STORE, names_in
 from tests.store.faults.machine import CHANGING, KILL
 
-SHORT = 3
+SHORT = 2
 LONG = 50
 
 
