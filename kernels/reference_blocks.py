@@ -198,13 +198,14 @@ def make_blocks(
         Lower edges of the bands; a merged block has the least of both, so it never claims more than its records.
     """
     order = np.argsort(start, kind="stable")
-    columns = [np.ascontiguousarray(values[order], dtype=np.int64) for values in (start, end, depth, quality, copies)]
-    if len(order) and (columns[0] > columns[1]).any():
+    first, last, reads, phred, carried = (
+        np.ascontiguousarray(values[order], dtype=np.int64) for values in (start, end, depth, quality, copies)
+    )
+    if len(order) and (first > last).any():
         raise ValueError("a block ends before it starts")
     out = np.empty((2 * len(order), 5), dtype=np.int64)
-    n = _least_of_each_jit(
-        *columns, np.array(depth_bands, dtype=np.int64), np.array(quality_bands, dtype=np.int64), out
-    )
+    bands = np.array(depth_bands, dtype=np.int64), np.array(quality_bands, dtype=np.int64)
+    n = _least_of_each_jit(first, last, reads, phred, carried, *bands, out)
     start_, end_, depth_, quality_ = (np.ascontiguousarray(out[:n, i], dtype=np.int32) for i in range(4))
     return Blocks(start_, end_, depth_, quality_, np.ascontiguousarray(out[:n, 4], dtype=np.int8))
 

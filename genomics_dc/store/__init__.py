@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from genomics_dc.store.build import build_store
+    from genomics_dc.store.check import Finding
     from genomics_dc.store.export import export_vcf, query
     from genomics_dc.store.exports import Exported, export_view
     from genomics_dc.store.growth import Growth, Receipt, Thresholds, append_store, drop_samples, merge_stores
     from genomics_dc.store.info import StoreInfo, store_info
     from genomics_dc.store.read import Block, Sites, StoreView
     from genomics_dc.store.staging import sweep_generations
-    from genomics_dc.store.verify import Finding, VerifyReport, verify_store
+    from genomics_dc.store.verify import VerifyReport, verify_store
 
 __all__ = [
     "Block",
@@ -41,7 +42,7 @@ __all__ = [
 _HOME = {
     "Block": "read",
     "Exported": "exports",
-    "Finding": "verify",
+    "Finding": "check",
     "Growth": "growth",
     "Receipt": "growth",
     "Sites": "read",

@@ -91,8 +91,8 @@ ZSTD_LEVEL: Final = 1
 """Of strings, and of numbers where `compression` says zstd."""
 
 BLOSC_BLOCK_BYTES: Final = 1 << 20
-"""What Blosc compresses at once. Its own choice (32 to 64 KiB) makes genotypes a half larger: 5 MB of 2,504 people become
-195 kB at 0.9 GB/s and are read at 0.8; in blocks of a MiB 127 kB at 1.4 and 1.2. Other arrays lose nothing."""
+"""What Blosc compresses at once. Its own choice (32 to 64 KiB) makes genotypes a half larger: 5 MB of 2,504 people
+become 195 kB at 0.9 GB/s and are read at 0.8; in blocks of a MiB 127 kB at 1.4 and 1.2. Other arrays lose nothing."""
 
 INT_MISSING: Final = -1
 INT_FILL: Final = -2

@@ -231,7 +231,7 @@ def _is_usual(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
     for at in range(start, end):
         if data[at] <= _SPACE or data[at] == _OPEN or data[at] == _CLOSE:
             return False
-    return (first == _DOT) != (last == _DOT)
+    return bool((first == _DOT) != (last == _DOT))
 
 
 @jit
