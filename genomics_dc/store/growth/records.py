@@ -147,10 +147,12 @@ class RecordRules:
         proven: Sequence[Proven],
     ) -> None:
         known = ~is_missing(out, shape.dtype).reshape(len(out), -1).all(axis=1)
-        local = np.flatnonzero(self.grown[first:stop] & known)
+        grown = np.flatnonzero(self.grown[first:stop])
+        local = grown[known[grown]]
         if not local.size:
             return
-        counts, n_with_data = self._counts(first, stop, local, held, proven)
+        # counted once for all fields, whichever of them a record lacks
+        counts, n_with_data = (made[known[grown]] for made in self._counts(first, stop, grown, held, proven))
         if name == NS:
             out[local] = n_with_data
             return
