@@ -146,7 +146,7 @@ class RecordRules:
         held: Sequence[Held],
         proven: Sequence[Proven],
     ) -> None:
-        known = ~is_missing(out, shape.dtype).reshape(len(out), -1).all(axis=1)
+        known = np.asarray(~is_missing(out, shape.dtype).reshape(len(out), -1).all(axis=1))
         grown = np.flatnonzero(self.grown[first:stop])
         local = grown[known[grown]]
         if not local.size:
