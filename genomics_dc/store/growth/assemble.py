@@ -272,7 +272,12 @@ class Assembly:
         tail = (0,) * (len(meta.shape) - 2)
         for number in range(meta.grid[1]):
             coords = (band, number, *tail)
-            if not self._put_raw(made, meta, coords):
+            if self._put_raw(made, meta, coords):
+                continue
+            flag = self._flag(name, band, number) if self.shapes[name].dtype == "bool" else None
+            if flag is not None:
+                self._put(made, meta, coords, flag)
+            else:
                 self._put(made, meta, coords, self._calls(name, band, number, held, proven))
 
     def _calls(
@@ -312,6 +317,27 @@ class Assembly:
             if left <= one.column < right:
                 self._prove(name, shape, out, one, one.column - left)
         return out
+
+    def _flag(self, name: str, band: int, number: int) -> npt.NDArray[np.bool_] | None:
+        """Return the values of a bool array in one chunk of the whole where all of them are the same, else None."""
+        first, stop = self._rows(band)
+        left, right = number * self.grid.samples, min((number + 1) * self.grid.samples, self.grid.n_samples)
+        n_columns = 0
+        found = set()
+        for part in self.parts:
+            rows = part.rows[first:stop]
+            columns = part.columns[left:right]
+            columns = columns[columns >= 0]
+            if not columns.size or not (rows >= 0).any():
+                continue
+            if not part.has(name) or not part.is_untouched(name, self.shapes[name]) or not (rows >= 0).all():
+                return None
+            n_columns += columns.size
+            found.add(part.flag(name, rows, columns))
+        if n_columns != right - left or len(found) != 1 or None in found:
+            return None
+        shape = self.shapes[name]
+        return np.broadcast_to(np.bool_(found.pop()), (stop - first, right - left, *shape.tail))
 
     def _lacking(self, name: str, first: int, stop: int, held: Sequence[Held]) -> npt.NDArray[np.bool_] | None:
         """Return bool[V]: the records of a band that lack a field of several places in every part.
@@ -361,7 +387,8 @@ class Assembly:
                 if meta is genotype:
                     self._put(made, meta, place, values)
                 elif meta is mask:
-                    self._put(made, meta, place, values < 0)
+                    flag = self._flag(meta.name, band, number)
+                    self._put(made, meta, place, values < 0 if flag is None else flag)
                 else:
                     self._put(made, meta, place, genotypes.packed_genotypes(values)[0])
         counts = self._derived[schema.VARIANT_COUNTS]

@@ -97,12 +97,31 @@ class Part:
         if not self.has(schema.CALL_GENOTYPE_MASK):
             return np.empty(0, dtype=np.int64)
         reader = self.reader(schema.CALL_GENOTYPE_MASK)
-        whole = []
-        for band in np.unique(rows // reader.chunks[0]):
-            coords = [(int(band), number, 0) for number in range(reader.meta.grid[1])]
-            if all(reader.encoded(*one) == _nothing(reader.meta, one) for one in coords):
-                whole.append(int(band))
+        bands = np.unique(rows // reader.chunks[0])
+        columns = range(reader.meta.grid[1])
+        whole = [int(band) for band in bands if all(self._flag(reader, int(band), j) is False for j in columns)]
         return np.array(whole, dtype=np.int64)
+
+    def flag(self, name: str, rows: Rows, columns: npt.NDArray[np.int64]) -> bool | None:
+        """Return what all values of a bool array over samples are that lie in the chunks of some rows and columns.
+
+        None where they differ, or where it does not show without decoding them.
+        """
+        reader = self.reader(name)
+        found = {
+            self._flag(reader, int(band), int(number))
+            for band in np.unique(rows // reader.chunks[0])
+            for number in np.unique(columns // reader.chunks[1])
+        }
+        return found.pop() if len(found) == 1 else None
+
+    def _flag(self, reader: ArrayReader, band: int, number: int) -> bool | None:
+        coords = (band, number, *(0,) * (len(reader.shape) - 2))
+        encoded = reader.encoded(*coords)
+        for value in (False, True):
+            if encoded == _all(reader.meta, coords, value=value):
+                return value
+        return None
 
     def take(
         self,
@@ -141,10 +160,10 @@ class Part:
         return True
 
 
-def _nothing(meta: ArrayMeta, coords: tuple[int, ...]) -> bytes:
-    """Return the encoded chunk of a mask in which nothing is masked; a constant is compressed once for all chunks."""
+def _all(meta: ArrayMeta, coords: tuple[int, ...], *, value: bool) -> bytes:
+    """Return the chunk of a bool array in which all values are the same; it is compressed once for all such chunks."""
     shape = tuple(span.stop - span.start for span in meta.extent(coords))
-    return encode(meta, np.broadcast_to(np.bool_(False), shape))
+    return encode(meta, np.broadcast_to(np.bool_(value), shape))
 
 
 def _same_extent(places: npt.NDArray[np.int64], target: ArrayMeta, source: ArrayMeta, axis: int, number: int) -> int:
