@@ -48,14 +48,6 @@ def put_integers(
     )
 
 
-def put_words(values: npt.NDArray[Any], first_sample: int, n_samples: int, tile: npt.NDArray[Any], fill: Any) -> None:
-    """Copy [V, S, W] of some samples as they are into a tile [T, U, X] of the same type; past W stands `fill`."""
-    _check(values.shape, first_sample, n_samples, tile)
-    n_records, width = values.shape[0], values.shape[2]
-    tile[:n_records, :n_samples, :width] = values[:, first_sample : first_sample + n_samples]
-    tile[:n_records, :n_samples, width:] = fill
-
-
 def _check(shape: tuple[int, ...], first_sample: int, n_samples: int, tile: npt.NDArray[Any]) -> None:
     n_records, all_samples, width = shape
     if (

@@ -289,6 +289,8 @@ def recast(
     """
     lead = values.shape[:n_axes]
     missing, fill = missing_and_fill(new.dtype)
+    if new.dtype == "bool":
+        fill = True  # the one array of flags that becomes wider is the mask of copies that are not there
     dtype = np.dtype(object) if new.dtype == schema.STRING_DTYPE else np.dtype(new.dtype)
     out = np.empty((*lead, max(new.width, 1)), dtype=dtype)
     out[..., old.width :] = fill

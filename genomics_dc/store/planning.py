@@ -66,7 +66,11 @@ def plan_store(
         plan = make_plan(header, str(paths[0]), options, n_variants=n_variants, widths=widths)
         n_bytes = _estimated_bytes(records, plan, n_variants, threads)
     arrays = planned_arrays(plan, header, n_variants)
-    n_metadata = len(arrays) + 2 + _FILES_OF_EVERY_STORE - 2
+    n_metadata = len(arrays) + _FILES_OF_EVERY_STORE
+    if plan.layout(header).keeps_genotype:  # sums by sample
+        n_metadata += 1 + -(-plan.n_samples // (plan.samples_per_chunk * plan.sample_chunks_per_file))
+    if keep_info_order:
+        n_metadata += 3 + -(-n_variants // plan.variants_per_chunk)
     return PlannedStore(
         plan=plan,
         arrays=arrays,
