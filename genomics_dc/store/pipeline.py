@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -132,6 +133,7 @@ class _Writing:
         self._writing: deque[list[Future[None]]] = deque()
         self._index: list[npt.NDArray[np.int64]] = []
         self._totals = Totals()
+        self._started = time.monotonic()
         self._local = threading.local()
         self._layout: Layout | None = None
         self._shapes: Shapes | None = None
@@ -225,7 +227,8 @@ class _Writing:
             numbers = [self._orders.setdefault(order, len(self._orders)) for order in encoded.info_orders]
             self._order_of.append(np.array(numbers, dtype=np.int32))
         share = self._records.n_bytes_read / max(1, self._records.n_bytes)
-        progress(f"Encoding, {totals.n_records:,} records", min(0.99, share))
+        per_second = totals.n_records / max(1e-3, time.monotonic() - self._started)
+        progress(f"{totals.n_records:,} records, {per_second:,.0f}/s", min(0.99, share))
 
     def _wait_for_writers(self, n_left: int) -> None:
         """Wait until all but the last batches are written; raise what went wrong."""

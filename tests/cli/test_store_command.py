@@ -112,6 +112,25 @@ def test_mistakes_are_one_sentence(made, tmp_path, monkeypatch, words, status, m
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["build", "info", "verify", "query", "export", "publish"])
+def test_a_plan_is_printed_edited_and_followed(made, tmp_path):
+    vcf = made[0]
+    text = run("plan", vcf)
+    assert text.returncode == 0, text.stderr
+    assert any(line.split()[:2] == ["call_genotype", "FORMAT/GT"] for line in text.stdout.splitlines())
+    told = run("plan", vcf, "--json", "--memory", "800M")
+    planned = json.loads(told.stdout)
+    assert planned["variants"] == 30
+    for field in planned["fields"]:
+        field["keep"] = field["name"] in ("FORMAT/GT", "INFO/DP")
+    (tmp_path / "plan.json").write_text(json.dumps(planned))
+    built = run("build", vcf, "--output", tmp_path / "out.vcz", "--plan", tmp_path / "plan.json", "--json")
+    names = {one["name"] for one in json.loads(built.stdout)["arrays"]}
+    assert "variant_DP" in names
+    assert "call_DP" not in names
+    assert run("plan", vcf, "--memory", "much").returncode == 2
+    assert "give more with --memory" in run("plan", vcf, "--memory", "2M").stderr
+
+
+@pytest.mark.parametrize("command", ["build", "plan", "info", "verify", "query", "export", "publish"])
 def test_every_command_has_an_example(command):
     assert f"Example: genomics-dc store {command}" in " ".join(run(command, "--help").stdout.split())
