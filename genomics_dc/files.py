@@ -72,6 +72,8 @@ def system_problem(error: OSError) -> str | None:
 
 
 _SYSTEM_PROBLEMS = {
+    errno.EACCES: "you have no permission; ask its owner",
+    errno.EPERM: "you have no permission; ask its owner",
     errno.EIO: "the disk reported an input/output error; look at the system's log before you trust that disk again",
     errno.EMFILE: "this program may open no more files; raise its limit (ulimit -n) and try again",
     errno.ENFILE: "this machine can open no more files; end other programs and try again",

@@ -13,11 +13,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from genomics_dc.errors import StoreError
+from genomics_dc.errors import ResourceError, StoreError
 from genomics_dc.files import explain_os_errors, fsync_directory, refuse_existing
 from genomics_dc.store.lock import SYSTEM_CLOCK, Clock, WriterLock, lock_path, writer_lock
 from genomics_dc.store.place import LocalPlace
@@ -94,10 +94,14 @@ def staged_store(output: Path, *, force: bool, clock: Clock = SYSTEM_CLOCK) -> I
 
 
 @contextmanager
-def next_generation(output: Path, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[StagedGeneration]:
+def next_generation(
+    output: Path, *, keep_older: bool = True, clock: Clock = SYSTEM_CLOCK
+) -> Iterator[StagedGeneration]:
     """Make the next generation of the store at `output`; it is published when the block ends well.
 
-    Holds the writer lock all through. On any error the store is what it was.
+    Holds the writer lock all through. On any error the store is what it was. Without `keep_older`, the generation
+    before never stands under a number: it goes with the staging directory, whatever fails after the step, and so do
+    those before it.
     """
     if not output.is_dir():
         raise StoreError(f"{output} is not there; give the folder of a store (NAME.vcz)")
@@ -110,7 +114,11 @@ def next_generation(output: Path, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[St
             raise StoreError(f"{output}: generation {number + 1} was to be written, another was; nothing was published")
         staging.make_durable(made.folder)
         lock.check()
-        _publish_generation(made.folder, output, number)
+        if keep_older:
+            _publish_generation(made.folder, output, number)
+        else:
+            publish(made.folder, output)
+            _remove(generations_folder(output), output)
 
 
 def _generation_of(folder: Path) -> int:
@@ -267,7 +275,7 @@ def publish(finished: Path, output: Path) -> None:
             shutil.rmtree(old)
     else:
         finished.rename(output)
-    fsync_directory(output.parent)
+    _confirm(output, output.parent)
 
 
 def _publish_generation(finished: Path, output: Path, number: int) -> None:
@@ -276,14 +284,32 @@ def _publish_generation(finished: Path, output: Path, number: int) -> None:
     place.parent.mkdir(exist_ok=True)
     _remove(place, output)  # left by a crash, and not what is to be kept
     finished.rename(place)
-    fsync_directory(place.parent)
-    if not _exchange(place, output):
+    try:
+        fsync_directory(place.parent)
+        exchanged = _exchange(place, output)
+    except OSError:
+        place.rename(finished)  # not published: it must not stand among the older ones
+        with suppress(OSError):
+            place.parent.rmdir()  # only where it holds no other
+        raise
+    if not exchanged:
         aside = output.with_name(f"{_OLD_PREFIX}{os.getpid()}-{output.name}")
         output.rename(aside)
         place.rename(output)
         aside.rename(place)
-    fsync_directory(place.parent)
-    fsync_directory(output.parent)
+    _confirm(output, place.parent, output.parent)
+
+
+def _confirm(output: Path, *folders: Path) -> None:
+    """Make the new names in `folders` durable; an error here must not be told as if nothing had been published."""
+    try:
+        for folder in folders:
+            fsync_directory(folder)
+    except OSError as error:
+        raise ResourceError(
+            f"{output} was written, but the disk did not confirm that it will keep it ({error.strerror}); look at the "
+            "system's log, then verify the store before you trust it"
+        ) from error
 
 
 def _exchange(first: Path, second: Path) -> bool:

@@ -32,6 +32,8 @@ def fail_at(operation, machine, tmp_path, moments, **order):
             continue
         assert done.status == 1, f"{where}: {done.err}"
         assert done.said_one_sentence, f"{where}: {done.err}"
+        if state == "after" and operation.name != "drop":
+            assert "was written, but the disk did not confirm" in done.err, f"{where}: {done.err}"
         left = names_in(folder) - names_in(operation.before) - operation.names_after
         if order["number"] == errno.EIO:  # it may have been the removal that failed
             left = {name for name in left if not name.startswith(".partial-")}
