@@ -19,6 +19,7 @@ from genomics_dc.cli.options import (
     MissingOption,
     RegionOption,
     StoreArgument,
+    listed,
     selected_view,
 )
 from genomics_dc.cli.progress import counting_bar
@@ -93,9 +94,9 @@ def associate(
         result = run(
             view,
             phenotypes,
-            traits=_listed(traits),
+            traits=listed(traits),
             covariates=covariates,
-            covariate_names=None if covariate_names is None else _listed(covariate_names),
+            covariate_names=None if covariate_names is None else listed(covariate_names),
             model=model,
             fit_all=fit_all,
             strict=strict,
@@ -112,10 +113,6 @@ def associate(
         typer.echo(json.dumps(summary, ensure_ascii=False))
         return
     typer.echo(_report(result, summary))
-
-
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _summary(result: AssociationResult, output: Path, drawn: list[Path]) -> dict[str, object]:

@@ -26,6 +26,7 @@ _COMMAND_FILES = (
     "structure",
     "linkage",
     "associate",
+    "frequencies",
     "annotate",
     "cohort",
     "screen",

@@ -1,0 +1,67 @@
+"""The plot of site-frequency spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from genomics_dc.plots import style
+
+_COPIES_AS_BARS_MAX = 40
+_GROUPS_SHOWN_MAX = 8
+
+
+@style.applied()
+def spectrum(values: Mapping[str, npt.NDArray[np.float64]], chromosomes: Mapping[str, int], *, folded: bool) -> Figure:
+    """Return spectra of groups on logarithmic axes, with what a neutral population of constant size would have.
+
+    Monomorphic counts (no copy, or all) are left out. Neutral expectation: theta / i for i derived copies, and
+    theta (1 / i + 1 / (n - i)) folded (Fu 1995, Theor. Popul. Biol. 48:172), scaled to the variants of the first group.
+    """
+    figure, grid = style.new_figure(7.6, 4.6)
+    axes = grid[0, 0]
+    kind = "Folded" if folded else "Unfolded"
+    names = list(values)[:_GROUPS_SHOWN_MAX]
+    varying = {name: _varying(values[name], chromosomes[name], folded) for name in names}
+    first = names[0]
+    note = f"{style.count(round(float(varying[first].sum())), 'variant')} that vary in {first}"
+    style.title(axes, f"{kind} site-frequency spectrum", note)
+    if not any(part.sum() > 0 for part in varying.values()):
+        style.nothing_to_show(axes, "No variant varies among samples called in full.")
+        return figure
+    for g, name in enumerate(names):
+        copies = np.arange(1, len(varying[name]) + 1)
+        there = varying[name] > 0
+        axes.plot(
+            copies[there],
+            varying[name][there],
+            color=style.PALETTE[g],
+            linewidth=1.2,
+            marker="o" if len(copies) <= _COPIES_AS_BARS_MAX else ".",
+            markersize=4 if len(copies) <= _COPIES_AS_BARS_MAX else 2,
+            label=f"{name} ({chromosomes[name]:,})",
+        )
+    n = chromosomes[first]
+    copies = np.arange(1, len(varying[first]) + 1)
+    expected = 1 / copies + (1 / (n - copies) if folded else 0)
+    if folded and n % 2 == 0:
+        expected[-1] /= 2
+    total = varying[first].sum()
+    if total > 0:
+        scaled = expected * total / expected.sum()
+        axes.plot(copies, scaled, color=style.GREY, linestyle="--", linewidth=1, label="neutral, constant size")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    style.thousands(axes.xaxis)
+    style.thousands(axes.yaxis)
+    axes.set_xlabel(f"Copies of the {'rarer' if folded else 'derived'} allele")
+    axes.set_ylabel("Variants")
+    style.legend_outside(axes, "Group (chromosomes)")
+    return figure
+
+
+def _varying(values: npt.NDArray[np.float64], n: int, folded: bool) -> npt.NDArray[np.float64]:
+    return values[1:] if folded else values[1:n]
