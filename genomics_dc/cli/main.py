@@ -27,6 +27,7 @@ _COMMAND_FILES = (
     "linkage",
     "associate",
     "frequencies",
+    "meta",
     "annotate",
     "cohort",
     "screen",
