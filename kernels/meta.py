@@ -51,6 +51,7 @@ def _combine(beta: _Floats, error: _Floats, n: _Floats, out: _Floats, n_studies:
     n_all, n_variants = beta.shape
     for v in range(n_variants):
         k = 0
+        alone_beta = alone_error = math.nan
         total = 0.0
         total2 = 0.0
         weighted = 0.0
@@ -61,6 +62,7 @@ def _combine(beta: _Floats, error: _Floats, n: _Floats, out: _Floats, n_studies:
             if math.isnan(b) or not e > 0.0 or math.isinf(b) or math.isinf(e):
                 continue
             k += 1
+            alone_beta, alone_error = b, e
             w = 1.0 / (e * e)
             total += w
             total2 += w * w
@@ -76,7 +78,9 @@ def _combine(beta: _Floats, error: _Floats, n: _Floats, out: _Floats, n_studies:
         out[0, v] = mean
         out[1, v] = math.sqrt(1.0 / total)
         out[4, v] = z_sum / math.sqrt(n_sum) if n_sum > 0.0 else math.nan
-        if k == 1:
+        if k == 1:  # what one study says, to the last bit
+            out[0, v] = alone_beta
+            out[1, v] = alone_error
             continue
         q = 0.0
         for i in range(n_all):
