@@ -45,39 +45,43 @@ class VariantColumns:
 
     `columns`: chromosome, base_pair_location (one-based), variant_id (contig:position:ref:alt where there is none),
     ref, and alt: all ALT alleles, comma-separated, null where there is none. `contig` int32[V] numbers of the view's
-    contigs, `position` int32[V] one-based, `n_alleles` int32[V] with the reference, `classes` int8[V, A] as
+    contigs, `position` int32[V] one-based or None, `n_alleles` int32[V] with the reference, `classes` int8[V, A] as
     `kernels.allele_class` has them.
     """
 
     columns: dict[str, pa.ChunkedArray]
     contig: npt.NDArray[np.int32]
-    position: npt.NDArray[np.int32]
+    position: npt.NDArray[np.int32] | None
     n_alleles: npt.NDArray[np.int32]
     classes: npt.NDArray[np.int8]
 
     def __len__(self) -> int:
-        return len(self.position)
+        return len(self.contig)
 
     def __repr__(self) -> str:
         return f"VariantColumns({len(self):,} variants)"
 
 
-def variant_columns(view: StoreView, *, threads: int = 1) -> VariantColumns:
-    """Return the variants of a view with all their alleles; chromosome, ref and alt are dictionary-encoded."""
-    loader = view.loader(*_FIELDS)
+def variant_columns(view: StoreView, *, text: bool = True, position: bool = True, threads: int = 1) -> VariantColumns:
+    """Return the variants of a view with all their alleles; chromosome, ref and alt are dictionary-encoded.
+
+    Without `text` there are no columns, and without `position` none is read: for who counts by sample.
+    """
+    names = [name for name in _FIELDS if text or name in ("variant_contig", "variant_allele")]
+    loader = view.loader(*names, *(["variant_position"] if position and not text else []))
     bands = list(ordered_map(loader.load, loader.parts(view.sites_index()), threads=threads))
-    parts = [_allele_columns(_Columns.of(group, view.contigs)) for group in _by_text(bands)]
-    if not parts:
-        text, number = pa.chunked_array([], pa.string()), pa.chunked_array([], pa.int64())
-        columns = {"chromosome": text, "base_pair_location": number, "variant_id": text, "ref": text, "alt": text}
+    parts = [_allele_columns(_Columns.of(group, view.contigs)) for group in _by_text(bands)] if text else []
+    if not bands:
+        words, number = pa.chunked_array([], pa.string()), pa.chunked_array([], pa.int64())
+        columns = {"chromosome": words, "base_pair_location": number, "variant_id": words, "ref": words, "alt": words}
         nothing = np.zeros(0, dtype=np.int32)
         return VariantColumns(columns, nothing, nothing, nothing, np.zeros((0, 2), dtype=np.int8))
     alleles = [band["variant_allele"] for band in bands]
     classes = [allele_classes(one.data, one.start, one.end) for one in alleles]
     return VariantColumns(
-        columns={name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]},
+        columns={name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]} if text else {},
         contig=np.concatenate([band["variant_contig"] for band in bands]).astype(np.int32),
-        position=np.concatenate([band["variant_position"] for band in bands]).astype(np.int32),
+        position=np.concatenate([band["variant_position"] for band in bands]).astype(np.int32) if position else None,
         n_alleles=np.concatenate([np.count_nonzero(one.end > one.start, axis=1) for one in alleles]).astype(np.int32),
         classes=np.concatenate(classes),
     )
