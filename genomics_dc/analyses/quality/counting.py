@@ -21,7 +21,7 @@ from genomics_dc.analyses.quality.arithmetic import ratio
 from genomics_dc.kernels import counts as count_kernels
 from genomics_dc.kernels import mendel, packed_counts
 from genomics_dc.kernels.genotype_table import genotype_texts
-from genomics_dc.kernels.whole_counts import AUTOSOME, WholeCounts, whole_counts
+from genomics_dc.kernels.whole_counts import AUTOSOME, Y, WholeCounts, whole_counts
 from genomics_dc.store import schema
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ class Counter:
             tally.expected_het[places] = counts.expected_het
             tally.observed_het[places] = ratio(counts.n_diploid - counts.homozygous.sum(axis=1), counts.n_diploid)
             tally.hwe[places], tally.hwe_x[places] = tests.neg_log10_p, tests.neg_log10_p_x
-            tally.missing_by_mask[places] = np.where((kind == AUTOSOME)[:, None], counts.missing_by_mask, -1)
+            tally.missing_by_mask[places] = np.where((kind != Y)[:, None], counts.missing_by_mask, -1)
             for row, place in enumerate(places.tolist()):
                 if n_alleles[row] > 2:
                     tally.copies_text[place] = ",".join(map(str, counts.copies[row, 1 : n_alleles[row]].tolist()))

@@ -33,7 +33,7 @@ class Missingness:
 
 
 def differential_missingness(tally: Tally, facts: SampleFacts, masks: npt.NDArray[np.bool_]) -> Missingness:
-    """Return what batches, and cases and controls, say of each variant; X, Y and the mitochondrion are not assessed."""
+    """Return what batches, and cases and controls, say of each variant; Y is not assessed."""
     sizes = masks.sum(axis=1)
     n_batches = len(facts.batch_names) if facts.batch is not None else 0
     missing = tally.missing_by_mask
