@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from genomics_dc.analyses.contig_kinds import contig_kinds, may_hold_x
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.quality.arithmetic import Floats
 from genomics_dc.analyses.quality.counting import Counter, Tally
 from genomics_dc.analyses.quality.facts import SampleFacts, read_facts
 from genomics_dc.analyses.quality.families import (
@@ -31,6 +28,7 @@ from genomics_dc.analyses.quality.families import (
 )
 from genomics_dc.analyses.quality.fields import sample_field_means
 from genomics_dc.analyses.quality.missingness import differential_missingness
+from genomics_dc.analyses.quality.pictures import QCPlots
 from genomics_dc.analyses.quality.samples import SampleQC, sample_table
 from genomics_dc.analyses.quality.sex import SexCheck, check_sex
 from genomics_dc.analyses.quality.steps import PASS, SCHEMA, Judged, QCSteps
@@ -45,8 +43,8 @@ from genomics_dc.provenance import JsonValue, Provenance
 from genomics_dc.results import Result
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
-    from matplotlib.figure import Figure
 
     from genomics_dc.store.read import StoreView
 
@@ -92,7 +90,7 @@ class QCResult:
 
     @property
     def plot(self) -> QCPlots:
-        """The plots: `.missingness()`, `.heterozygosity()`, `.allele_frequency()`, `.hwe_qq()`, `.ti_tv()`, `.sex()`."""
+        """The plots: `.missingness()`, `.heterozygosity()`, `.outliers()`, `.hwe_qq()`, … ; see `QCPlots`."""
         return QCPlots(self)
 
     def tables(self) -> dict[str, Result]:
@@ -132,90 +130,6 @@ class QCResult:
                 pictures[name] = svg.read_bytes()
             write_text(staging / "index.html", quality_page(self, pictures))
         return target
-
-
-@dataclass(frozen=True)
-class QCPlots:
-    """The plots of a quality result; each method returns a matplotlib figure."""
-
-    result: QCResult = field(repr=False)
-
-    def missingness(self) -> Figure:
-        """Share of missing genotypes, by variant and by sample."""
-        from genomics_dc.plots import qc
-
-        return qc.missingness(
-            _floats(self.result.variants, "missing_rate"),
-            1.0 - _floats(self.result.samples, "call_rate"),
-            self.result.thresholds.value("variants.missing_rate_max"),
-            self.result.thresholds.value("samples.call_rate_min"),
-        )
-
-    def heterozygosity(self) -> Figure:
-        """Heterozygous calls of each sample against its missing genotypes."""
-        from genomics_dc.plots import qc
-
-        verdict = self.result.samples.table["filter"].cast(pa.string())
-        return qc.heterozygosity(
-            _floats(self.result.samples, "het_rate"),
-            1.0 - _floats(self.result.samples, "call_rate"),
-            pc.match_substring(verdict, "f_inbreeding").to_numpy().astype(bool),
-        )
-
-    def allele_frequency(self) -> Figure:
-        """How many variants are how rare."""
-        from genomics_dc.plots import qc
-
-        return qc.allele_frequency(
-            _floats(self.result.variants, "AC"), _floats(self.result.variants, "AN"), len(self.result.samples)
-        )
-
-    def hwe_qq(self) -> Figure:
-        """Hardy-Weinberg p against what equilibrium would give."""
-        from genomics_dc.plots import qc
-
-        return qc.hwe_qq(
-            _floats(self.result.variants, "hwe_neg_log10_p"),
-            self.result.thresholds.value("variants.hwe_p_min"),
-            len(self.result.samples),
-        )
-
-    def ti_tv(self) -> Figure:
-        """Transitions per transversion, by allele frequency and by sample."""
-        from genomics_dc.plots import qc
-
-        return qc.ti_tv(
-            self.result.variants.table["allele_class"].cast(pa.string()).to_numpy(),
-            _floats(self.result.variants, "AF"),
-            _floats(self.result.samples, "ti_tv"),
-        )
-
-    def sex(self) -> Figure:
-        """F of X against calls on Y, by the sex given."""
-        from genomics_dc.plots import qc
-
-        table = self.result.samples.table
-        return qc.sex(
-            _floats(self.result.samples, "f_x"),
-            _floats(self.result.samples, "y_call_rate"),
-            table["sex_given"].cast(pa.string()).to_numpy(zero_copy_only=False),
-            pc.is_in(table["sex_check"].cast(pa.string()), pa.array(["mismatch"])).to_numpy().astype(bool),
-            self.result.thresholds.value("samples.sex_f_female_max"),
-            self.result.thresholds.value("samples.sex_f_male_min"),
-        )
-
-    def all(self) -> dict[str, Figure]:
-        """Every plot by its file name; that of sex where it was assessed."""
-        figures = {
-            "missingness": self.missingness(),
-            "heterozygosity": self.heterozygosity(),
-            "allele_frequency": self.allele_frequency(),
-            "hwe_qq": self.hwe_qq(),
-            "ti_tv": self.ti_tv(),
-        }
-        if self.result.samples.table["f_x"].null_count < len(self.result.samples):
-            figures["sex"] = self.sex()
-        return figures
 
 
 def quality(
@@ -450,8 +364,3 @@ class _Counted:
                 notes.append(f"{number:,} samples of this view have no row in the table of {role}")
         return notes
 
-
-def _floats(result: Result, name: str) -> Floats:
-    """Return a column as float64, NaN where null."""
-    column: Floats = result.table[name].to_numpy().astype(np.float64)
-    return column
