@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.genotypes import SAMPLES_PER_BYTE, packed_width
 
 Genotypes: TypeAlias = npt.NDArray[np.int8] | npt.NDArray[np.int16] | npt.NDArray[np.int32]
 
@@ -39,7 +38,6 @@ SAMPLE_COLUMNS = (
 
 _FIRST_CLASS_COLUMN = 4
 _SINGLETON_COLUMN = 9
-_CODES = 3  # of a packed genotype, without 0
 
 
 def _genotype_counts(dosage: npt.NDArray[np.int8], counts: npt.NDArray[np.int32]) -> None:
@@ -91,58 +89,6 @@ def _sample_histogram(
                 carrier = s
         if carriers == 1:
             singletons[carrier] += 1
-
-
-def _packed_histogram(
-    packed: npt.NDArray[np.uint8],
-    carriers: npt.NDArray[np.int32],
-    variant_class: npt.NDArray[np.int8],
-    sums: npt.NDArray[np.uint8],
-    totals: npt.NDArray[np.int64],
-    singletons: npt.NDArray[np.int64],
-) -> int:
-    """Add to `totals` [8, 4, B]: how often a sample has code 1, 2, 3, and carries an ALT of each class; return rows.
-
-    Sample s is at [., s % 4, s // 4]. `sums` is the same in bytes, which hold 255 rows: sums of bytes side by side are
-    vector code, and 250 million genotypes take 0.1 s.
-    """
-    n_bytes = packed.shape[1]
-    rows = 0
-    held = 0
-    for v in range(packed.shape[0]):
-        kind = variant_class[v]
-        if kind < 0:
-            continue
-        rows += 1
-        held += 1
-        for place in range(4):
-            shift = np.uint8(2 * place)
-            one = sums[0, place]
-            two = sums[1, place]
-            three = sums[2, place]
-            carried = sums[3 + kind, place]
-            for i in range(n_bytes):
-                code = (packed[v, i] >> shift) & np.uint8(3)
-                one[i] += code == 1
-                two[i] += code == 2
-                three[i] += code == 3
-                carried[i] += (code == 1) | (code == 2)
-        if carriers[v] == 1:
-            for i in range(n_bytes):
-                byte = packed[v, i]
-                if byte == 0 or byte == 0xFF:
-                    continue
-                for place in range(4):
-                    code = (byte >> (2 * place)) & 3
-                    if code == 1 or code == 2:
-                        singletons[4 * i + place] += 1
-        if held == 255:
-            totals += sums
-            sums[:] = 0
-            held = 0
-    totals += sums
-    sums[:] = 0
-    return rows
 
 
 def _sample_counts_any(genotype: Genotypes, allele_class: npt.NDArray[np.int8], counts: npt.NDArray[np.int64]) -> None:
@@ -232,7 +178,6 @@ def _nonreference_dosage(genotype: Genotypes, dosage: npt.NDArray[np.int8]) -> N
 _genotype_counts_jit = jit(_genotype_counts)
 _allele_counts_jit = jit(_allele_counts)
 _sample_histogram_jit = jit(_sample_histogram)
-_packed_histogram_jit = jit(_packed_histogram)
 _sample_counts_any_jit = jit(_sample_counts_any)
 _weight_where_missing_jit = jit(_weight_where_missing)
 _nonreference_dosage_jit = jit(_nonreference_dosage)
@@ -331,53 +276,6 @@ def sample_counts(dosage: npt.NDArray[np.int8], variant_class: npt.NDArray[np.in
     counts[:, _FIRST_CLASS_COLUMN:_SINGLETON_COLUMN] = (histogram[:, 1] + histogram[:, 2]).T
     counts[:, _SINGLETON_COLUMN] = singletons
     return counts
-
-
-def sample_counts_packed(
-    packed: npt.NDArray[np.uint8],
-    counts: npt.NDArray[np.int32],
-    n_samples: int,
-    variant_class: npt.NDArray[np.int8],
-) -> npt.NDArray[np.int64]:
-    """Return what each sample carries, as `sample_counts`, from packed genotypes and without their unpacking.
-
-    Parameters
-    ----------
-    packed, counts
-        uint8[V, ceil(S / 4)] as `genotypes.pack_dosage` has it, and int32[V, 4] as `genotype_counts` has it.
-    n_samples
-        S; all samples of the cohort, so that a singleton can be known.
-    variant_class
-        int8[V]: TRANSITION, TRANSVERSION, INSERTION, DELETION or OTHER; -1 for a variant that is not to be counted
-        (one with several ALT alleles, which `sample_counts_any` counts).
-
-    Returns
-    -------
-    int64[S, 10], columns `SAMPLE_COLUMNS`.
-    """
-    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != packed_width(n_samples):
-        raise ValueError(
-            f"packed must be uint8 of {packed_width(n_samples)} columns for {n_samples} samples, "
-            f"not {packed.dtype} {packed.shape}"
-        )
-    if counts.shape != (packed.shape[0], 4):
-        raise ValueError(f"counts must have shape ({packed.shape[0]}, 4), not {counts.shape}")
-    variant_class = np.ascontiguousarray(variant_class)
-    _classes(np.maximum(variant_class, np.int8(0)), (packed.shape[0],))
-    carriers = (counts[:, HET] + counts[:, HOM_ALT]).astype(np.int32)
-    shape = (_CODES + OTHER + 1, SAMPLES_PER_BYTE, packed.shape[1])
-    totals = np.zeros(shape, dtype=np.int64)
-    singletons = np.zeros(SAMPLES_PER_BYTE * packed.shape[1], dtype=np.int64)
-    rows = _packed_histogram_jit(
-        np.ascontiguousarray(packed), carriers, variant_class, np.zeros(shape, dtype=np.uint8), totals, singletons
-    )
-    by_sample = totals.transpose(0, 2, 1).reshape(shape[0], -1)[:, :n_samples]
-    result = np.empty((n_samples, len(SAMPLE_COLUMNS)), dtype=np.int64)
-    result[:, HET : MISSING + 1] = by_sample[:_CODES].T
-    result[:, HOM_REF] = rows - by_sample[:_CODES].sum(axis=0)
-    result[:, _FIRST_CLASS_COLUMN:_SINGLETON_COLUMN] = by_sample[_CODES:].T
-    result[:, _SINGLETON_COLUMN] = singletons[:n_samples]
-    return result
 
 
 def sample_counts_any(genotype: Genotypes, allele_class: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:

@@ -1,9 +1,8 @@
-"""Fisher's exact test of a two by two table, in log space: right far below 1e-300.
+"""Fisher's exact test of a two by two table, two-sided, with the mid-p form.
 
-Given the margins, the first cell is hypergeometric; the two-sided p is the probability of all tables no likelier than
-the one seen (R. A. Fisher, "Statistical Methods for Research Workers", 1934, section 21.02; two sides as R and SciPy
-have them). Every probability is expressed in units of the one seen and rescaled on the way, so nothing underflows, and
-the walk ends where it cannot change the sum.
+Given the margins, the upper left cell has a hypergeometric distribution; p is the probability of all tables that are no
+likelier than the one seen (R. A. Fisher, "The Design of Experiments", 1935). The mid-p form takes half of the tables as
+likely as it. Probabilities are in units of the one seen, so p = 1e-300 is as exact as p = 0.1.
 """
 
 from __future__ import annotations
@@ -15,41 +14,32 @@ import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
 
-_TIE = 1e-7  # relative; R's and SciPy's bound for "equally likely"
-_BIG = 1e200
+_TIE = 2.0**-30  # relative: tables within it are equally likely
 _NEGLIGIBLE = 2.0**-60
-_LN10 = math.log(10.0)
+_BIG = 1e200
 
 
-def _fisher_ln_p(a: int, b: int, c: int, d: int) -> float:
-    """Return ln p of the table [[a, b], [c, d]]; 0 where a margin is empty."""
-    tail = 1.0  # tables no likelier than the one seen, in units of it
+def _exact_ln_p(a: int, b: int, c: int, d: int, midp: bool) -> float:
+    """Return ln p of the table (a b / c d)."""
+    tail = 1.0
+    tied = 1.0
     centre = 0.0  # likelier tables, in units of _BIG ** centre_scale
     centre_scale = 0
-    for direction in (1, -1):  # towards a larger first cell, then towards a smaller one
-        w = float(a)
-        x = float(b)
-        y = float(c)
-        z = float(d)
+    for direction in (1, -1):
+        p, q, r, s = float(a), float(b), float(c), float(d)
         current = 1.0  # in units of _BIG ** scale
         scale = 0
         while True:
-            if direction == 1:
-                if x < 1.0 or y < 1.0:
+            if direction == 1:  # one more in the upper left cell
+                if q < 1.0 or r < 1.0:
                     break
-                step = x * y / ((w + 1.0) * (z + 1.0))
-                w += 1.0
-                z += 1.0
-                x -= 1.0
-                y -= 1.0
+                step = q * r / ((p + 1.0) * (s + 1.0))
+                p, q, r, s = p + 1.0, q - 1.0, r - 1.0, s + 1.0
             else:
-                if w < 1.0 or z < 1.0:
+                if p < 1.0 or s < 1.0:
                     break
-                step = w * z / ((x + 1.0) * (y + 1.0))
-                w -= 1.0
-                z -= 1.0
-                x += 1.0
-                y += 1.0
+                step = p * s / ((q + 1.0) * (r + 1.0))
+                p, q, r, s = p - 1.0, q + 1.0, r + 1.0, s - 1.0
             current *= step
             if current > _BIG:
                 current /= _BIG
@@ -59,6 +49,8 @@ def _fisher_ln_p(a: int, b: int, c: int, d: int) -> float:
                 scale -= 1
             if scale == 0 and current <= 1.0 + _TIE:
                 tail += current
+                if current >= 1.0 - _TIE:
+                    tied += current
                 if step < 1.0 and current < _NEGLIGIBLE * (1.0 - step):
                     break
             else:
@@ -69,46 +61,49 @@ def _fisher_ln_p(a: int, b: int, c: int, d: int) -> float:
                     centre += current
                 elif scale == centre_scale - 1:
                     centre += current / _BIG
+    extreme = tail - 0.5 * tied if midp else tail
     if centre_scale == 0:
-        return math.log(tail / (tail + centre))
-    return math.log(tail) - math.log(centre) - centre_scale * math.log(_BIG)
+        return math.log(extreme / (tail + centre))
+    return math.log(extreme) - math.log(centre) - centre_scale * math.log(_BIG)
 
 
-_fisher_ln_p_jit = jit(_fisher_ln_p)
+_exact_ln_p_jit = jit(_exact_ln_p)
 
 
-def _fisher_all(tables: npt.NDArray[np.int64], neg_log10_p: npt.NDArray[np.float64]) -> None:
-    for i in range(tables.shape[0]):
-        neg_log10_p[i] = -_fisher_ln_p_jit(tables[i, 0], tables[i, 1], tables[i, 2], tables[i, 3]) / _LN10 + 0.0
+def _fill_ln_p(tables: npt.NDArray[np.int64], midp: bool, ln_p: npt.NDArray[np.float64]) -> None:
+    for v in range(tables.shape[0]):
+        ln_p[v] = _exact_ln_p_jit(tables[v, 0], tables[v, 1], tables[v, 2], tables[v, 3], midp)
 
 
-_fisher_all_jit = jit(_fisher_all)
+_fill_ln_p_jit = jit(_fill_ln_p)
 
 
-def fisher_neg_log10_p(tables: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
-    """Return -log10 of the two-sided p of each table, float64[N]; 0 (p = 1) where a margin is empty.
+def exact_neg_log10_p(tables: npt.NDArray[np.integer], midp: bool = False) -> npt.NDArray[np.float64]:
+    """Return -log10 of the two-sided exact p by table.
 
     Parameters
     ----------
     tables
-        integer[N, 4]: the cells a, b (first row), c, d (second row), none negative.
+        integer[V, 4]: the cells a, b of the first row and c, d of the second; none negative.
+    midp
+        Take half of the tables as likely as the one seen.
 
-    Raises
-    ------
-    ValueError
-        When the shape is another one, or a cell is negative.
+    Returns
+    -------
+    float64[V]; 0 where a margin is empty (mid-p: log10 2), since there is one table only.
 
     Examples
     --------
     >>> import numpy as np
-    >>> float((10 ** -fisher_neg_log10_p(np.array([[8, 2, 1, 5]]))).round(6)[0])
-    0.034965
+    >>> (10.0 ** -exact_neg_log10_p(np.array([[3, 1, 1, 3]]))).round(6)
+    array([0.485714])
     """
-    cells = np.ascontiguousarray(tables, dtype=np.int64)
-    if cells.ndim != 2 or cells.shape[1] != 4:
-        raise ValueError(f"tables must have four columns, not the shape {tables.shape}")
-    if cells.size and cells.min() < 0:
-        raise ValueError("the cells of a table must not be negative")
-    out = np.empty(len(cells), dtype=np.float64)
-    _fisher_all_jit(cells, out)
-    return out
+    tables = np.ascontiguousarray(tables, dtype=np.int64)
+    if tables.ndim != 2 or tables.shape[1] != 4:
+        raise ValueError(f"tables must have shape (V, 4), not {tables.shape}")
+    if tables.size and tables.min() < 0:
+        raise ValueError("counts must not be negative")
+    ln_p = np.empty(tables.shape[0], dtype=np.float64)
+    _fill_ln_p_jit(tables, midp, ln_p)
+    values: npt.NDArray[np.float64] = -ln_p / math.log(10.0) + 0.0  # + 0.0: no minus zero
+    return values

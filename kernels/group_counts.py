@@ -1,9 +1,8 @@
-"""Counts of genotypes and alleles in several groups of samples at once; a sample may stand in any number of them.
+"""Alleles of several groups of samples, from whole genotypes; and who carries an allele, from packed ones.
 
-Letters: V variants, S samples, P ploidy, A alleles, G groups, W words. A word holds 32 samples, two bits each, as
-`genotypes.pack_dosage` has them: 00, 01, 10 are copies of the first ALT allele, 11 is missing. The mask of a group has
-the lower bit of each of its samples, so that three popcounts a word give what the group has. Missing is never counted
-as reference. All sums are of integers.
+Letters: V variants, S samples, P ploidy, A alleles, G groups, W words. Words and masks are those of `packed_counts`: 32
+samples a word, 00, 01, 10 copies of the allele, 11 missing; a mask has the lower bit of each of its samples. A sample
+may stand in any number of groups. Missing is never counted as reference. All sums are of integers.
 """
 
 from __future__ import annotations
@@ -12,48 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.bits import popcount
-from genomics_dc.kernels.genotypes import packed_width
-
-SAMPLES_PER_WORD = 32
-HET, HOM_ALT, MISSING = range(3)
-"""Last axis of `group_genotype_counts`."""
+from genomics_dc.kernels.packed_counts import SAMPLES_PER_WORD
 
 _LOW = np.uint64(0x5555555555555555)
 _Genotypes = npt.NDArray[np.int8] | npt.NDArray[np.int16] | npt.NDArray[np.int32]
-
-
-def plain_group_genotype_counts(dosage: npt.NDArray[np.int8], members: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
-    """Return int32[V, G, 3] by the definition, from int8[V, S] dosages and bool[G, S] memberships."""
-    codes = (1, 2, -1)
-    columns = [[(dosage[:, group] == code).sum(axis=1) for code in codes] for group in members]
-    return np.array(columns, dtype=np.int32).transpose(2, 0, 1).reshape(len(dosage), len(members), 3)
-
-
-def _group_genotype_counts(
-    words: npt.NDArray[np.uint64], masks: npt.NDArray[np.uint64], counts: npt.NDArray[np.int32]
-) -> None:
-    n_groups = masks.shape[0]
-    one = np.uint64(1)
-    for v in range(words.shape[0]):
-        for i in range(words.shape[1]):
-            word = words[v, i]
-            if word == 0:  # 32 times the reference: most words of rare variants
-                continue
-            low = word & _LOW
-            high = (word >> one) & _LOW
-            both = low & high
-            for g in range(n_groups):
-                mask = masks[g, i]
-                if mask == 0:
-                    continue
-                missing = np.int32(popcount(both & mask))
-                counts[v, g, 0] += np.int32(popcount(low & mask)) - missing
-                counts[v, g, 1] += np.int32(popcount(high & mask)) - missing
-                counts[v, g, 2] += missing
-
-
-_group_genotype_counts_jit = jit(_group_genotype_counts)
 
 
 def _group_allele_counts(
@@ -146,70 +107,6 @@ _carriers_jit = jit(_carriers)
 _merge_carriers_jit = jit(_merge_carriers)
 
 
-def as_words(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """Return packed genotypes uint8[V, bytes] as uint64[V, W], 32 samples a word; places past the end are missing.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> hex(int(as_words(np.array([[0b11100100]], dtype=np.uint8))[0, 0]))
-    '0xffffffffffffffe4'
-    """
-    if packed.dtype != np.uint8 or packed.ndim != 2:
-        raise ValueError(f"packed must be uint8 with two dimensions, not {packed.dtype} with {packed.ndim}")
-    n_words = -(-packed.shape[1] // 8)
-    padded = np.full((len(packed), 8 * n_words), 0xFF, dtype=np.uint8)
-    padded[:, : packed.shape[1]] = packed
-    return padded.view("<u8").astype(np.uint64, copy=False)
-
-
-def group_masks(members: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint64]:
-    """Return uint64[G, W] from bool[G, S]: the lower of a sample's two bits is set where it belongs to the group.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> group_masks(np.array([[True, False, True]]))
-    array([[17]], dtype=uint64)
-    """
-    if members.dtype != np.bool_ or members.ndim != 2:
-        raise ValueError(f"members must be bool with two dimensions, not {members.dtype} with {members.ndim}")
-    n_groups, n_samples = members.shape
-    n_words = -(-packed_width(n_samples) // 8)
-    bits = np.zeros((n_groups, SAMPLES_PER_WORD * n_words), dtype=np.uint64)
-    bits[:, :n_samples] = members
-    shifts = np.uint64(2) * np.arange(SAMPLES_PER_WORD, dtype=np.uint64)
-    placed = bits.reshape(n_groups, n_words, SAMPLES_PER_WORD) << shifts
-    masks: npt.NDArray[np.uint64] = np.bitwise_or.reduce(placed, axis=2)
-    return masks
-
-
-def group_genotype_counts(words: npt.NDArray[np.uint64], masks: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
-    """Return int32[V, G, 3]: how many samples of each group have one copy, two copies, and no call.
-
-    Parameters
-    ----------
-    words, masks
-        uint64[V, W] from `as_words` and uint64[G, W] from `group_masks`; what is left of a group has no copy.
-
-    Raises
-    ------
-    ValueError
-        When the widths differ.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> words = as_words(np.array([[0b11100100]], dtype=np.uint8))  # samples with 0, 1, 2 copies and no call
-    >>> group_genotype_counts(words, group_masks(np.array([[True] * 4, [False, True, True, False]]))).tolist()
-    [[[1, 1, 1], [1, 1, 0]]]
-    """
-    _check_words(words, masks)
-    counts = np.zeros((len(words), len(masks), 3), dtype=np.int32)
-    _group_genotype_counts_jit(np.ascontiguousarray(words), np.ascontiguousarray(masks), counts)
-    return counts
-
-
 def group_allele_counts(
     genotype: npt.NDArray[np.integer], members: npt.NDArray[np.bool_], n_alleles: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
@@ -262,8 +159,9 @@ def first_carriers(words: npt.NDArray[np.uint64], mask: npt.NDArray[np.uint64], 
     Examples
     --------
     >>> import numpy as np
-    >>> words = as_words(np.array([[0b11100100]], dtype=np.uint8))
-    >>> first_carriers(words, group_masks(np.ones((1, 4), dtype=bool))[0]).tolist()
+    >>> from genomics_dc.kernels.packed_counts import as_words, sample_mask
+    >>> words = as_words(np.array([[0b11100100]], dtype=np.uint8))  # samples with 0, 1, 2 copies and no call
+    >>> first_carriers(words, sample_mask(4)).tolist()
     [[1, 2]]
     """
     _check_words(words, mask[None])

@@ -17,7 +17,7 @@ from genomics_dc.analyses.frequencies import BINS, frequency_bins, group_paramet
 from genomics_dc.analyses.group_tally import Progress, tally_groups
 from genomics_dc.analyses.groups import ALL, read_groups
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.tally import CLASS_CODES, allele_classes
+from genomics_dc.analyses.quality.variants import CLASS_NAMES
 from genomics_dc.errors import InputError
 from genomics_dc.reference.so_terms import SEVERITY, impact
 from genomics_dc.results import Result
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from genomics_dc.store.read import StoreView
 
 _INTERGENIC = SEVERITY.index("intergenic_variant")
-_CLASSES = tuple(CLASS_CODES)
 
 
 class ConsequenceCounts(Result):
@@ -117,13 +116,11 @@ def consequence_counts(
     tally = tally_groups(view, alleles, grouped.members, threads=threads, progress=progress)
     term = np.full(len(alleles), _INTERGENIC, dtype=np.int64)
     np.minimum.at(term, effects.row, effects.term)
-    there = np.asarray(alleles.columns["alt"].is_valid())
-    ref, alt = alleles.columns["ref"].to_pylist(), alleles.columns["alt"].to_pylist()
-    kinds = allele_classes(ref, [name or "." for name in alt])
-    kind = np.array([_CLASSES.index(names[0]) if names else 0 for names in kinds], dtype=np.int64)
+    kind = alleles.classes.astype(np.int64)
+    there = kind >= 0
     bins = frequency_bins(tally.allele_count[:, 0], tally.allele_number[:, 0])
-    shape = (len(SEVERITY), len(_CLASSES), len(BINS))
-    cell = np.ravel_multi_index((term, kind, bins), shape)[there]
+    shape = (len(SEVERITY), len(CLASS_NAMES), len(BINS))
+    cell = np.ravel_multi_index((term[there], kind[there], bins[there]), shape)
     n_cells = int(np.prod(shape))
     number = np.bincount(cell, minlength=n_cells)
     used = np.flatnonzero(number)
@@ -131,7 +128,7 @@ def consequence_counts(
     columns: dict[str, Any] = {
         "consequence": pa.array([SEVERITY[k] for k in terms], pa.string()),
         "impact": pa.array([impact(SEVERITY[k]) for k in terms], pa.string()),
-        "allele_class": pa.array([_CLASSES[k] for k in kind_of], pa.string()),
+        "allele_class": pa.array([CLASS_NAMES[k] for k in kind_of], pa.string()),
         "frequency_bin": pa.array([BINS[k] for k in bin_of], pa.string()),
         "alleles": pa.array(number[used]),
     }

@@ -15,7 +15,7 @@ from genomics_dc.analyses.alleles import alleles_of
 from genomics_dc.analyses.group_tally import CountedBlock, Progress, tally_groups
 from genomics_dc.analyses.groups import ALL, Groups, read_groups
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.tally import ratio
+from genomics_dc.analyses.quality.arithmetic import ratio
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.results import Result
 

@@ -16,9 +16,9 @@ from genomics_dc.analyses.alleles import Alleles, alleles_of
 from genomics_dc.analyses.annotation_table import AlleleConsequences, read_consequences
 from genomics_dc.analyses.group_tally import Layout, Progress, counted_blocks, layout_of
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.tally import ratio
+from genomics_dc.analyses.quality.arithmetic import ratio
 from genomics_dc.errors import InputError, UsageError
-from genomics_dc.kernels.fisher import fisher_neg_log10_p
+from genomics_dc.kernels.fisher import exact_neg_log10_p
 from genomics_dc.kernels.group_counts import group_sizes, merge_carriers
 from genomics_dc.reference.so_terms import IMPACTS, SEVERITY, impact
 from genomics_dc.results import Result
@@ -294,7 +294,7 @@ class _GeneTally:
         ).astype(np.int8)
         tested = status == 0
         tables = np.stack([with_case, with_control, cases - with_case, controls - with_control], axis=1)
-        strength = np.where(tested, fisher_neg_log10_p(tables), np.nan)
+        strength = np.where(tested, exact_neg_log10_p(tables), np.nan)
         a, b, c, d = tables.T.astype(np.float64)
         odds = np.where(tested & (a * d > 0) & (b * c == 0), np.inf, ratio(a * d, b * c))
         n_genes = len(candidates)

@@ -22,7 +22,8 @@ from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.errors import InputError
 from genomics_dc.kernels.diploid import allele_dosage
 from genomics_dc.kernels.genotypes import pack_dosage
-from genomics_dc.kernels.group_counts import as_words, group_allele_counts, group_genotype_counts, group_masks
+from genomics_dc.kernels.group_counts import group_allele_counts
+from genomics_dc.kernels.packed_counts import as_words, counts_by_mask, sample_mask
 
 if TYPE_CHECKING:
     from genomics_dc.store.read import Block, StoreView
@@ -61,9 +62,8 @@ class Layout:
 
     def masks(self, members: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint64]:
         """Return the masks uint64[G, W] of groups bool[G, S]."""
-        placed = np.zeros((len(members), self.n_columns), dtype=np.bool_)
-        placed[:, self.columns] = members
-        return group_masks(placed)
+        masks = [sample_mask(self.n_columns, self.columns[group]) for group in members]
+        return np.stack(masks) if masks else np.empty((0, len(sample_mask(self.n_columns))), dtype=np.uint64)
 
 
 def layout_of(view: StoreView) -> Layout:
@@ -152,8 +152,8 @@ def _of_packed(
     rows = first_row[np.searchsorted(alleles.index, block.index)]
     packed = block.arrays["packed"] if "packed" in block.arrays else pack_dosage(block["dosage"])
     filled = as_words(packed)
-    counts = group_genotype_counts(filled, masks)
-    het, homozygous, missing = counts[:, :, 0], counts[:, :, 1], counts[:, :, 2]
+    counts = counts_by_mask(filled, masks)
+    het, homozygous, missing = counts[:, :, 1], counts[:, :, 2], counts[:, :, 3]
     return CountedBlock(
         rows,
         het + 2 * homozygous,

@@ -154,31 +154,3 @@ def test_scikit_allel_counts_the_same():
     by_sample = counts.sample_counts_any(whole, np.zeros((200, 4), dtype=np.int8))
     np.testing.assert_array_equal(by_sample[:, 1], theirs.is_het().sum(axis=0))
     np.testing.assert_array_equal(by_sample[:, 2], theirs.is_hom_alt().sum(axis=0))
-
-
-@settings(deadline=None)  # the first turn compiles
-@given(
-    hnp.arrays(np.int8, st.tuples(st.integers(0, 12), st.integers(0, 19)), elements=st.sampled_from([-1, 0, 0, 1, 2])),
-    st.data(),
-)
-def test_packed_genotypes_give_the_same_sample_counts(dosage, data):
-    n_variants, n_samples = dosage.shape
-    classes = data.draw(hnp.arrays(np.int8, n_variants, elements=st.integers(-1, counts.OTHER)))
-    kept = classes >= 0
-    np.testing.assert_array_equal(
-        counts.sample_counts_packed(packing.pack_dosage(dosage), counts.genotype_counts(dosage), n_samples, classes),
-        counts.sample_counts(dosage[kept], classes[kept]),
-    )
-
-
-def test_packed_genotypes_of_many_variants_do_not_overflow_a_byte():
-    rng = np.random.default_rng(2)
-    dosage = rng.choice(np.array([-1, 0, 1, 2], dtype=np.int8), (1100, 9), p=[0.02, 0.03, 0.05, 0.9])
-    classes = np.zeros(1100, dtype=np.int8)
-    packed = packing.pack_dosage(dosage)
-    got = counts.sample_counts_packed(packed, counts.genotype_counts(dosage), 9, classes)
-    np.testing.assert_array_equal(got, counts.sample_counts(dosage, classes))
-    with pytest.raises(ValueError, match="3 columns for 9 samples"):
-        counts.sample_counts_packed(packed[:, :2], counts.genotype_counts(dosage), 9, classes)
-    with pytest.raises(ValueError, match="shape"):
-        counts.sample_counts_packed(packed, counts.genotype_counts(dosage)[:4], 9, classes)
