@@ -97,4 +97,4 @@ def genomic_control(result: AssociationResult) -> AssociationResult:
         [pa.array(10.0 ** -part.to_numpy(zero_copy_only=False), from_pandas=True) for part in parts]
     )
     table = result.table.append_column("p_value_gc", p_value).append_column("neg_log_10_p_value_gc", strength)
-    return type(result)(table, result.provenance)
+    return type(result)(table, result.provenance, result.source)

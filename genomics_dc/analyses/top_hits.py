@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from genomics_dc.analyses.clumping import clump
 from genomics_dc.analyses.linkage_batches import batches, default_threads, variants_of
 from genomics_dc.analyses.nearest_gene import GeneSpans
-from genomics_dc.errors import InputError
+from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels.ld import correlation_block
 from genomics_dc.provenance import Provenance
 from genomics_dc.reference import contigs
@@ -42,7 +42,7 @@ class TopHits(Result):
 
 def top_hits(
     result: AssociationResult,
-    view: View,
+    view: View | None,
     *,
     trait: str | None = None,
     genes: GeneModels | Path | str | None = None,
@@ -71,6 +71,8 @@ def top_hits(
     --------
     >>> view.associate("traits.tsv", traits=["hba1c"]).top_hits(genes="genes.gff3")  # doctest: +SKIP
     """
+    if view is None:
+        raise UsageError("clumps need linkage; give the view that the result was made from")
     if result.provenance.store_hash not in (None, view.store_hash):
         raise InputError(
             f"the result was made from another store than {view.path}; give the view that it was made from"
@@ -96,7 +98,7 @@ def top_hits(
     )
     for name, kind in _GENE_TYPES.items():
         table = table.append_column(name, pa.array(nearest[name], kind))
-    parameters = {**clumps.provenance.parameters, "trait": one.traits[0] if len(one.traits) == 1 else trait}
+    parameters = {**clumps.provenance.parameters, "trait": result.traits[0] if trait is None else trait}
     provenance = Provenance(
         "top_hits",
         parameters=parameters,

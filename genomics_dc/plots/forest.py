@@ -89,4 +89,5 @@ def forest(names: Sequence[str], beta: _Floats, error: _Floats, combined: Mappin
 
 
 def _text(beta: float, error: float) -> str:
-    return f"{beta:.3g} ({beta - _INTERVAL * error:.3g} to {beta + _INTERVAL * error:.3g})"
+    text = f"{beta:.3g} ({beta - _INTERVAL * error:.3g} to {beta + _INTERVAL * error:.3g})"
+    return text.replace("-", "−")

@@ -13,6 +13,7 @@ global figure list grows. The public names:
 - `threshold_line(axes, value, text, orientation="vertical")`: a dashed line with its meaning beside it.
 - `legend_outside(axes)`: the legend to the right of the frame, where it covers no point.
 - `save(figure, path_stem)` -> (svg path, png path): writes `path_stem.svg` and `path_stem.png`, whole or not at all.
+- `as_svg(figure)` -> bytes.
 - `save_all(figures, folder)`: the same for figures by name.
 - Colours: `BLUE ORANGE GREEN VERMILLION PURPLE SKY YELLOW INK GREY LIGHT`, `PALETTE` (categories, in this order),
   `DIVERGING` and `SEQUENTIAL` (names of colour maps). The palette can be told apart with any colour vision: M. Okabe
@@ -32,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -234,6 +236,14 @@ def save(figure: Figure, path_stem: Path | str) -> tuple[Path, Path]:
         with atomic_path(png, force=True) as temporary:
             figure.savefig(temporary, format="png", metadata={"Software": None}, dpi=PNG_DOTS_PER_INCH)
     return svg, png
+
+
+def as_svg(figure: Figure) -> bytes:
+    """Return what `save` writes as SVG, for a page that holds its pictures itself."""
+    sink = BytesIO()
+    with applied():
+        figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None}, dpi=PNG_DOTS_PER_INCH)
+    return sink.getvalue()
 
 
 def save_all(figures: Mapping[str, Figure], folder: Path | str) -> list[Path]:
