@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 SOURCES := genomics_dc kernels cohorts reference workflows tests
 
-.PHONY: help demo test lint format bench clean packages-run packages-test
+.PHONY: help demo test test-exhaustive lint format bench clean packages-run packages-test
 
 help: ## what there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -15,6 +15,9 @@ demo: packages-run $(VENV)/.run ## reads to report on real human data, into geno
 
 test: packages-test $(VENV)/.dev lint ## lint, types, import contract, then every test
 	$(BIN)/pytest -n $(CORES) --dist loadgroup -q
+
+test-exhaustive: packages-test $(VENV)/.dev ## the long forms: thousands of faults, killings and damages of a store
+	$(BIN)/pytest -n $(CORES) --dist loadgroup -q -m exhaustive
 
 lint: $(VENV)/.dev ## format, lint, types, import contract
 	$(BIN)/ruff format --check $(SOURCES)
