@@ -54,7 +54,9 @@ def run_command(words: Sequence[object], *, stdout: Path | None = None) -> Taken
     A small process of its own starts and waits for it: a program begins with the memory peak of what started it.
     """
     command = [sys.executable, "-S", "-E", __file__, str(stdout or os.devnull), *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # as a user has it: Python keeps what it has compiled
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise RuntimeError(f"{' '.join(map(str, words))} failed: {done.stderr[-2000:]}")
     return Taken(*json.loads(done.stdout))
