@@ -85,6 +85,9 @@ class Strings:
         begin = int(self.start.min())  # of a large buffer a part may be meant
         whole = self.data[begin : int(self.end.max())].tobytes()
         spans = zip((self.start.ravel() - begin).tolist(), (self.end.ravel() - begin).tolist(), strict=True)
+        if whole.isascii():  # to cut one string costs half of decoding each part
+            text = whole.decode("ascii")
+            return [text[first:last] for first, last in spans]
         return [whole[first:last].decode() for first, last in spans]
 
     def tolist(self) -> Any:
