@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.counts import Genotypes
+from genomics_dc.kernels.counts import Genotypes, checked_genotypes
 
 BALANCE_UNITS = 1 << 16
 """What a share of reads of 1 is in the sums."""
@@ -124,11 +124,10 @@ def allele_balance(
     >>> allele_balance(genotype, np.array([[[5, 5]], [[19, 1]], [[0, 9]]], np.int16), 10, 0.2, 0.8).tolist()
     [[2], [36045], [1]]
     """
-    if genotype.ndim != 3 or depth.ndim != 3 or genotype.shape[:2] != depth.shape[:2]:
+    genotype = checked_genotypes(genotype)
+    if depth.ndim != 3 or genotype.shape[:2] != depth.shape[:2]:
         raise ValueError(f"genotype (V, S, P) and depth (V, S, A) do not fit: {genotype.shape} and {depth.shape}")
     sums = np.zeros((3, genotype.shape[1]), dtype=np.int64)
     if genotype.shape[2] == 2:
-        _balance_jit(
-            np.ascontiguousarray(genotype), np.ascontiguousarray(depth), reads_min, share_min, share_max, *sums
-        )
+        _balance_jit(genotype, np.ascontiguousarray(depth), reads_min, share_min, share_max, *sums)
     return sums

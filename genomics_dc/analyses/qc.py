@@ -105,7 +105,7 @@ class QCResult:
         return {name: table for name, table in named.items() if table is not None}
 
     def write(self, directory: Path | str, *, force: bool = False) -> Path:
-        """Write tables, plots, a page and the MultiQC section into a new directory, whole or not at all; return its path.
+        """Write page, tables, plots and the MultiQC section into a new directory, whole or not at all; return its path.
 
         `index.html`, one file that needs no network; each table as Parquet and TSV, `steps.tsv`, `summary.json`,
         `plots/NAME.svg` and `.png`, and `genomics_dc_*_mqc.json`, which MultiQC finds by their names.
@@ -303,9 +303,7 @@ class _Counted:
             threads=threads,
         )
         sex = check_sex(self.tally, self.kinds, self.facts.sex, limits)
-        table, judged = sample_table(
-            self.view, self.tally, self.kinds, self.facts, fields, sex, limits, provenance
-        )
+        table, judged = sample_table(self.view, self.tally, self.kinds, self.facts, fields, sex, limits, provenance)
         return table, judged, sex
 
     def summary(self, variants: Judged, samples: Judged, sex: SexCheck) -> dict[str, JsonValue]:
@@ -346,8 +344,8 @@ class _Counted:
         on_x = int((self.kinds == X).sum())
         if on_x and not facts.sex_given:
             notes.append(
-                f"{on_x:,} variants are on X and no sexes were given: Hardy-Weinberg is not tested there, and calls are "
-                "counted as they stand; give a table of sexes"
+                f"{on_x:,} variants are on X and no sexes were given: Hardy-Weinberg is not tested there, and calls "
+                "are counted as they stand; give a table of sexes"
             )
         if on_x and self.view.assembly is None:
             notes.append("the assembly of the store is not recorded, so the pseudoautosomal regions count as X")
@@ -363,4 +361,3 @@ class _Counted:
             if number:
                 notes.append(f"{number:,} samples of this view have no row in the table of {role}")
         return notes
-

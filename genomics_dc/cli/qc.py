@@ -69,7 +69,9 @@ def qc(
     ] = None,
     phenotypes: Annotated[
         Path | None,
-        typer.Option("--phenotypes", help="Table with cases and controls, for their missing genotypes.", metavar="FILE"),
+        typer.Option(
+            "--phenotypes", help="Table with cases and controls, for their missing genotypes.", metavar="FILE"
+        ),
     ] = None,
     trait: Annotated[
         str | None, typer.Option("--trait", help="Column of --phenotypes: 0 and 1, or 1 and 2 (2 is case).")
@@ -90,7 +92,7 @@ def qc(
 ) -> None:
     """Quality of samples and variants: a page, tables, plots, and a section for MultiQC, in the folder --output.
 
-    Example: genomics-dc qc cohort.vcz --output qc/ --sex sex.tsv --pedigree cohort.fam --groups ancestry.tsv --threads 2
+    Example: genomics-dc qc cohort.vcz --output qc/ --sex sex.tsv --pedigree cohort.fam --groups ancestry.tsv
     """
     tables: dict[str, Any] = {"sex": sex, "pedigree": pedigree, "batches": batches, "groups": groups}
     tables |= {"phenotypes": phenotypes}
@@ -107,7 +109,9 @@ def qc(
             counted: Result = (view.variant_qc if only == "variants" else view.sample_qc)(**options, progress=tell)
         counted.write(output, force=force)
         shape = {only: len(counted)}
-        text = json.dumps({"output": str(output), **shape}) if as_json else f"{len(counted):,} {only}\nwritten to {output}"
+        text = (
+            json.dumps({"output": str(output), **shape}) if as_json else f"{len(counted):,} {only}\nwritten to {output}"
+        )
         print(text)  # noqa: T201
         return
     with progress_bar() as tell:

@@ -58,8 +58,12 @@ def write_sexed_cohort(
         if contig == "Y":
             alleles[:, 1] = alleles[:, 0]
             lost = lost | (~males & (rng.random(n) < 0.95))
-        calls = ["./." if gone else f"{min(pair)}/{max(pair)}" for pair, gone in zip(alleles.tolist(), lost, strict=True)]
-        lines.append("\t".join([contig, str(first + 100 * number), f"v{number}", "A", "G", ".", ".", ".", "GT", *calls]))
+        calls = [
+            "./." if gone else f"{min(pair)}/{max(pair)}" for pair, gone in zip(alleles.tolist(), lost, strict=True)
+        ]
+        lines.append(
+            "\t".join([contig, str(first + 100 * number), f"v{number}", "A", "G", ".", ".", ".", "GT", *calls])
+        )
     vcf = folder / "sexed.vcf"
     vcf.write_text("\n".join(lines) + "\n")
     parents = {int(child): (names[father], names[mother]) for child, father, mother in trios}

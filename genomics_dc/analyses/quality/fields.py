@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +84,8 @@ def _sums(view: StoreView, name: str, kinds: npt.NDArray[np.int8], threads: int)
 
     def sums(part: Integers) -> tuple[Integers, Integers]:
         place = int(np.searchsorted(rows, part[0]))
-        return sample_fields.sums_by_kind(loader.load(part)[name], kinds[place : place + len(part)], _N_KINDS, _UNITS)
+        values = cast("npt.NDArray[Any]", loader.load(part)[name])
+        return sample_fields.sums_by_kind(values, kinds[place : place + len(part)], _N_KINDS, _UNITS)
 
     for part_total, part_number in ordered_map(sums, loader.parts(rows), threads=threads):
         total += part_total
@@ -99,7 +100,7 @@ def _balance(
     reads_min, share_min, share_max = (float(limit or 0.0) for limit in limits)
 
     def sums(part: Integers) -> Integers:
-        arrays = loader.load(part)
+        arrays = cast("dict[str, npt.NDArray[Any]]", loader.load(part))
         genotype, depth = arrays[schema.CALL_GENOTYPE], arrays[ALLELE_DEPTH]
         if depth.ndim != 3:
             return np.zeros((3, view.n_samples), dtype=np.int64)
