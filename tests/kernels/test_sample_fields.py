@@ -25,12 +25,13 @@ def test_sums_by_kind_leave_out_what_is_missing():
 def test_balance_of_heterozygous_calls():
     genotype = np.array([[[0, 1], [0, 1], [1, 1], [0, 2], [-1, 1]]], dtype=np.int8)
     depth = np.array([[[12, 8, 0], [18, 2, 0], [0, 20, 0], [6, 0, 3], [5, 5, 0]]], dtype=np.int16)
-    calls, shares, outside = sample_fields.allele_balance(genotype, depth, 10, 0.2, 0.8)
+    calls, shares, off, outside = sample_fields.allele_balance(genotype, depth, 10, 0.2, 0.8)
     assert calls.tolist() == [1, 1, 0, 0, 0]  # the fourth has 9 reads
     np.testing.assert_allclose(shares[:2] / sample_fields.BALANCE_UNITS, [0.4, 0.1], atol=1e-4)
+    np.testing.assert_allclose(off[:2] / sample_fields.BALANCE_UNITS, [0.1, 0.4], atol=1e-4)
     assert outside.tolist() == [0, 1, 0, 0, 0]
     haploid = np.zeros((1, 5, 1), dtype=np.int8)
-    assert sample_fields.allele_balance(haploid, depth, 10, 0.2, 0.8).tolist() == [[0] * 5] * 3
+    assert sample_fields.allele_balance(haploid, depth, 10, 0.2, 0.8).tolist() == [[0] * 5] * 4
 
 
 def test_wrong_arrays_are_refused():

@@ -39,7 +39,7 @@ _SAMPLE_COLUMNS = (
     ("ti_tv", "Ti/Tv", "{:.2f}"),
     ("singletons", "singletons", "{:,}"),
     ("mean_depth", "depth", "{:.1f}"),
-    ("het_unbalanced_rate", "unbalanced hets", "{:.1%}"),
+    ("het_imbalance", "imbalance of hets", "{:.3f}"),
     ("sex_given", "sex given", "{}"),
     ("sex_shown", "sex shown", "{}"),
 )

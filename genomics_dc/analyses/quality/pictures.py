@@ -27,7 +27,7 @@ _METRIC_NAMES = {
     "singletons": "singletons",
     "mean_depth": "mean depth",
     "mean_gq": "mean GQ",
-    "het_unbalanced_rate": "unbalanced hets",
+    "het_imbalance": "imbalance of hets",
 }
 
 
