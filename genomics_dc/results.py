@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
@@ -25,6 +25,9 @@ class Result:
 
     table: pa.Table
     provenance: Provenance
+
+    DISTINCT: ClassVar[frozenset[str]] = frozenset()
+    """Columns of which hardly two rows are equal: Parquet then takes no dictionary, which costs more than all else."""
 
     def __repr__(self) -> str:
         rows, columns = self.table.num_rows, self.table.num_columns
@@ -75,7 +78,7 @@ class Result:
                     self.to_arrow(),
                     temporary,
                     compression={name: "none" if is_float else "zstd" for name, is_float in floating.items()},
-                    use_dictionary=repeating,
+                    use_dictionary=[name for name in repeating if name not in self.DISTINCT],
                     write_statistics=repeating,
                 )
         else:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genomics_dc.analyses.contig_kinds import is_autosome
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.tally import is_autosome
 from genomics_dc.analyses.thresholds import Thresholds, load_thresholds
 from genomics_dc.errors import InputError, ResourceError
 from genomics_dc.kernels import counts as count_kernels

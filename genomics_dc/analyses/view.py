@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from genomics_dc.analyses.association import AssociationResult
     from genomics_dc.analyses.clumping import ClumpResult
     from genomics_dc.analyses.linkage_results import LDMatrix, LDResult, LDScoreResult
-    from genomics_dc.analyses.qc import QCResult
+    from genomics_dc.analyses.qc import QCResult, SampleQC, VariantQC
     from genomics_dc.analyses.relatedness import KinshipResult
     from genomics_dc.analyses.structure import PCAResult
 
@@ -25,6 +25,18 @@ class View(StoreView):
         from genomics_dc.analyses.qc import quality
 
         return quality(self, **options)
+
+    def variant_qc(self, **options: Any) -> VariantQC:
+        """Return the variants of `qc` alone, faster; see `analyses.qc.variant_quality`."""
+        from genomics_dc.analyses.qc import variant_quality
+
+        return variant_quality(self, **options)
+
+    def sample_qc(self, **options: Any) -> SampleQC:
+        """Return the samples of `qc` alone; see `analyses.qc.sample_quality`."""
+        from genomics_dc.analyses.qc import sample_quality
+
+        return sample_quality(self, **options)
 
     def pca(self, k: int = 10, *, seed: int = 1, **options: Any) -> PCAResult:
         """Return the first `k` principal components; see `analyses.structure.pca`."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.kernels import counts, tiles
+from genomics_dc.kernels import packed_counts, tiles
 from genomics_dc.kernels.vcf import calls as kernels
 from genomics_dc.kernels.vcf.calls import CallBatch, CallField, CallReader, GenotypeSeen
 from genomics_dc.kernels.vcf.sites import Sites
@@ -294,7 +294,7 @@ class CallEncoder:
         parts[schema.VARIANT_COUNTS] = [encode(counted, genotypes.counts)]
         chunks.update(parts)
         every_class = np.zeros(n_records, dtype=np.int8)
-        return counts.sample_counts_packed(packed, genotypes.counts, self._grid.n_samples, every_class)[:, :4]
+        return packed_counts.sample_counts_packed(packed, genotypes.counts, self._grid.n_samples, every_class)[:, :4]
 
 
 class _Genotypes:
