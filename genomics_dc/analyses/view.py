@@ -11,9 +11,14 @@ from genomics_dc.store.read import StoreView
 if TYPE_CHECKING:
     from genomics_dc.analyses.association import AssociationResult
     from genomics_dc.analyses.clumping import ClumpResult
+    from genomics_dc.analyses.consequence_counts import ConsequenceCounts
+    from genomics_dc.analyses.frequencies import FrequencyResult
+    from genomics_dc.analyses.gene_counts import GeneCounts
     from genomics_dc.analyses.linkage_results import LDMatrix, LDResult, LDScoreResult
+    from genomics_dc.analyses.private_alleles import PrivateAlleles
     from genomics_dc.analyses.qc import QCResult, SampleQC, VariantQC
     from genomics_dc.analyses.relatedness import KinshipResult
+    from genomics_dc.analyses.spectrum import SpectrumResult
     from genomics_dc.analyses.structure import PCAResult
 
 
@@ -85,6 +90,36 @@ class View(StoreView):
         from genomics_dc.analyses.clumping import clump
 
         return clump(self, association, **options)
+
+    def frequencies(self, **options: Any) -> FrequencyResult:
+        """Return allele counts and frequencies by group of samples; see `analyses.frequencies.frequencies`."""
+        from genomics_dc.analyses.frequencies import frequencies
+
+        return frequencies(self, **options)
+
+    def spectrum(self, **options: Any) -> SpectrumResult:
+        """Return the site-frequency spectrum by group; see `analyses.spectrum.spectrum`."""
+        from genomics_dc.analyses.spectrum import spectrum
+
+        return spectrum(self, **options)
+
+    def private_alleles(self, **options: Any) -> PrivateAlleles:
+        """Return private alleles, singletons and doubletons; see `analyses.private_alleles.private_alleles`."""
+        from genomics_dc.analyses.private_alleles import private_alleles
+
+        return private_alleles(self, **options)
+
+    def consequence_counts(self, annotation: Any, **options: Any) -> ConsequenceCounts:
+        """Return how many alleles have which consequence; see `analyses.consequence_counts.consequence_counts`."""
+        from genomics_dc.analyses.consequence_counts import consequence_counts
+
+        return consequence_counts(self, annotation, **options)
+
+    def gene_counts(self, annotation: Any, phenotypes: Any, *, trait: str, **options: Any) -> GeneCounts:
+        """Return carriers of rare damaging alleles by gene; see `analyses.gene_counts.gene_counts`."""
+        from genomics_dc.analyses.gene_counts import gene_counts
+
+        return gene_counts(self, annotation, phenotypes, trait=trait, **options)
 
 
 def open_store(path: Path | str) -> View:

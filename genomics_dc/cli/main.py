@@ -27,6 +27,8 @@ _COMMAND_FILES = (
     "structure",
     "linkage",
     "associate",
+    "frequencies",
+    "meta",
     "annotate",
     "cohort",
     "screen",

@@ -15,7 +15,7 @@ from genomics_dc.annotation.annotate import Annotation, annotate, table
 from genomics_dc.annotation.consequences import check_gene_models, consequences
 from genomics_dc.annotation.known import clinvar_terms, significance_groups
 from genomics_dc.annotation.sites import Alleles
-from genomics_dc.annotation.so_terms import FROM_CSQ, SEVERITY, ordered
+from genomics_dc.reference.so_terms import FROM_CSQ, SEVERITY, ordered
 from genomics_dc.cli.main import app
 from genomics_dc.errors import BuildMismatchError, InputError, OutputExistsError
 from genomics_dc.reference.genes import read_genes
