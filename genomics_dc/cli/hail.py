@@ -24,9 +24,7 @@ from genomics_dc.cli.options import (
 )
 from genomics_dc.cli.progress import progress_bar
 
-hail_app = typer.Typer(
-    help="To Hail and back; needs the extra: pip install 'genomics_dc[hail]'.", no_args_is_help=True
-)
+hail_app = typer.Typer(help="To Hail and back; needs the extra: pip install 'genomics_dc[hail]'.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -70,7 +68,9 @@ def export_command(
 def import_command(
     table: Annotated[Path, typer.Argument(help="A Hail MatrixTable (NAME.mt).", metavar="NAME.mt")],
     output: OutputOption,
-    reference: ReferenceOption = None,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="FASTA with index; REF of every record is held against it.")
+    ] = None,
     threads: ThreadsOption = 2,
     force: ForceOption = False,
     as_json: JsonOption = False,

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genomics_dc.analyses.hail_bridge.calls import MISSING, TEXT_KEY
+from genomics_dc.analyses.hail_bridge.calls import TEXT_KEY, as_text
 from genomics_dc.analyses.hail_bridge.outward import ROW
 from genomics_dc.store import schema
 from genomics_dc.store.validate.reserved import reserved
 from genomics_dc.store.vcf.header import FIXED_COLUMNS, Field, VcfHeader, parse_header
 
+QUALITY = "store_qual"
+"""The INFO key in which QUAL travels out of Hail."""
 _ROW_FIELDS = ("rsid", "qual", "filters", "info")
 _KEYS = ("locus", "alleles")
 _NEWEST_VERSION = 3
@@ -75,17 +77,18 @@ def kept_fields(hail: Any, mt: Any, old_header: str) -> Kept:
     left_out += [f"row field {name} is not kept: a VCF has rsid, qual, filters and info" for name in others]
     left_out += [f"column field {name} is not kept: a VCF has the sample id only" for name in mt.col_value]
 
+    if formats.pop(TEXT_KEY, None) is not None and schema.GENOTYPE_KEY in formats:
+        mt = mt.annotate_entries(**{schema.GENOTYPE_KEY: as_text(hail, mt)})
     carried = {name: mt.info[name] for name in info}
     if ROW in mt.row and mt[ROW].dtype == hail.tint32:
         carried[ROW] = mt[ROW]
-    entries = {name: mt[name] for name in sorted(formats, key=lambda name: name != schema.GENOTYPE_KEY)}
-    text = entries.pop(TEXT_KEY, None)
-    formats.pop(TEXT_KEY, None)
-    if text is not None and schema.GENOTYPE_KEY in entries:
-        call = entries[schema.GENOTYPE_KEY]
-        entries[schema.GENOTYPE_KEY] = hail.or_else(hail.or_else(text, hail.str(call)), MISSING.decode())
-    rows = {name: mt[name] for name in _ROW_FIELDS[:-1] if name in mt.row}
-    table = mt.select_globals().select_cols().select_rows(**rows, info=hail.struct(**carried)).select_entries(**entries)
+    if "qual" in mt.row:
+        carried[QUALITY] = mt.qual  # Hail prints QUAL itself with two decimals
+    names = sorted(formats, key=lambda name: name != schema.GENOTYPE_KEY)  # GT is first in a VCF
+    table = mt.annotate_rows(info=hail.struct(**carried)).select_globals().select_cols()
+    table = table.select_rows(*(name for name in _ROW_FIELDS if name in table.row and name != "qual")).select_entries(
+        *names
+    )
     return Kept(table, info, formats, old_header, tuple(left_out))
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genomics_dc.analyses.hail_bridge import session
-from genomics_dc.analyses.hail_bridge.fields import Kept, kept_fields
+from genomics_dc.analyses.hail_bridge.fields import QUALITY, Kept, kept_fields
 from genomics_dc.analyses.hail_bridge.genome import BUILDS, build_named, names_in_store
-from genomics_dc.analyses.hail_bridge.numbers import INFO_COLUMN
+from genomics_dc.analyses.hail_bridge.numbers import INFO_COLUMN, QUALITY_COLUMN
 from genomics_dc.analyses.hail_bridge.outward import GLOBALS, ROW
 from genomics_dc.errors import BuildMismatchError, InputError
 from genomics_dc.files import refuse_existing
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from genomics_dc.store.info import StoreInfo
 
 _FAST_LEVEL = 1
+_ROW_IS, _QUALITY_IS = f"{ROW}=".encode(), f"{QUALITY}=".encode()
 
 
 def from_hail(
@@ -150,26 +151,28 @@ def _join(hail: Any, mt: Any, kept: Kept, shards: Path, path: Path, old_header: 
     head = kept.header(samples, filters, {} if old else {name: genome.lengths[name] for name in genome.contigs})
     with open(path, "wb") as handle, BgzfWriter(handle, threads=default_threads(), level=_FAST_LEVEL) as packed:
         packed.write(head.encode())
-        for line in _records(shards, names, ordered=ROW in kept.table.info):
+        for line in _records(shards, names):
             packed.write(line)
 
 
-def _records(shards: Path, names: Mapping[bytes, bytes], *, ordered: bool) -> Iterator[bytes]:
+def _records(shards: Path, names: Mapping[bytes, bytes]) -> Iterator[bytes]:
     """Yield the records with the store's contig names; those of one position by their row in the store."""
     held: list[tuple[int, bytes]] = []
-    place: tuple[bytes, bytes] | None = None
+    place: list[bytes] = []
     for line in _lines(shards):
-        contig, position, rest = line.split(b"\t", 2)
-        row = 0
-        if ordered:
-            columns = rest.split(b"\t", INFO_COLUMN - 1)
-            row, columns[INFO_COLUMN - 2] = _without_row(columns[INFO_COLUMN - 2])
-            rest = b"\t".join(columns)
-        if (contig, position) != place:
-            yield from (text for _, text in sorted(held, key=lambda one: one[0]))
-            held, place = [], (contig, position)
-        held.append((row, b"\t".join((names.get(contig, contig), position, rest))))
-    yield from (text for _, text in sorted(held, key=lambda one: one[0]))
+        columns = line.split(b"\t", INFO_COLUMN + 1)
+        row, columns[QUALITY_COLUMN], columns[INFO_COLUMN] = _carried(columns[INFO_COLUMN])
+        columns[0] = names.get(columns[0], columns[0])
+        if columns[:2] != place:
+            yield from _in_order(held)
+            held, place = [], columns[:2]
+        held.append((row, b"\t".join(columns)))
+    yield from _in_order(held)
+
+
+def _in_order(records: list[tuple[int, bytes]]) -> Iterator[bytes]:
+    for _, text in sorted(records, key=lambda one: one[0]):
+        yield text
 
 
 def _lines(shards: Path) -> Iterator[bytes]:
@@ -178,13 +181,14 @@ def _lines(shards: Path) -> Iterator[bytes]:
             yield from handle
 
 
-def _without_row(info: bytes) -> tuple[int, bytes]:
-    """Return the row in the store (0 where there is none), and INFO without it."""
-    key = ROW.encode() + b"="
-    found, others = 0, []
+def _carried(info: bytes) -> tuple[int, bytes, bytes]:
+    """Return the row in the store (0 where there is none), QUAL, and INFO without those two."""
+    row, quality, others = 0, b".", []
     for item in info.split(b";"):
-        if item.startswith(key):
-            found = int(item[len(key) :])
+        if item.startswith(_ROW_IS):
+            row = int(item[len(_ROW_IS) :])
+        elif item.startswith(_QUALITY_IS):
+            quality = item[len(_QUALITY_IS) :]
         else:
             others.append(item)
-    return found, b";".join(others) or b"."
+    return row, quality, b";".join(others) or b"."

@@ -8,7 +8,7 @@ from typing import Final
 from genomics_dc.store.vcf.header import FIXED_COLUMNS
 
 INFO_COLUMN: Final = FIXED_COLUMNS.index("INFO")
-_QUALITY_COLUMN: Final = FIXED_COLUMNS.index("QUAL")
+QUALITY_COLUMN: Final = FIXED_COLUMNS.index("QUAL")
 _JAVA: Final = {b"nan": b"NaN", b"inf": b"Infinity", b"-inf": b"-Infinity"}
 
 
@@ -17,7 +17,7 @@ def with_java_floats(columns: list[bytes], info: Set[bytes], calls: Set[bytes]) 
 
     `info` and `calls` are the keys of type Float; other fields may hold the same letters and stay as they are.
     """
-    columns[_QUALITY_COLUMN] = _JAVA.get(columns[_QUALITY_COLUMN], columns[_QUALITY_COLUMN])
+    columns[QUALITY_COLUMN] = _JAVA.get(columns[QUALITY_COLUMN], columns[QUALITY_COLUMN])
     if info and _suspect(columns[INFO_COLUMN]):
         items = (item.partition(b"=") for item in columns[INFO_COLUMN].split(b";"))
         columns[INFO_COLUMN] = b";".join(key + equals + (_value(v) if key in info else v) for key, equals, v in items)

@@ -86,7 +86,7 @@ def to_hail(
     declared = parse_header(header(view).encode(), str(view.path))
     genome = find_genome(hail, view, declared.contigs, reference_genome)
     if output is None:
-        final = Path(hail.utils.new_local_temp_file(extension="mt"))
+        final = Path(hail.utils.new_local_temp_dir()) / "view.mt"
     with atomic_directory(final, force=force) as staging:
         with tempfile.TemporaryDirectory(prefix=".to-hail-", dir=final.parent) as scratch:
             text = Path(scratch) / "view.vcf.bgz"
@@ -159,6 +159,7 @@ def _import(hail: Any, text: Path, view: StoreView, declared: VcfHeader, genome:
         reference_genome=genome,
         contig_recoding=recoding(view, genome),
         array_elements_required=False,
+        call_fields=[],  # PGT is text as any other field
         min_partitions=max(1, view.n_variants * view.n_samples // _PARTITION_CALLS),
     )
     quality = hail.or_missing(mt.qual != _NO_QUALITY, mt.qual)

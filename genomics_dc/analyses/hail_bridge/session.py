@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,10 @@ def started() -> Any:
     handle, log = tempfile.mkstemp(prefix="hail-", suffix=".log")
     os.close(handle)
     try:
-        hail.init(idempotent=True, quiet=True, show_progress=False, log=log)
+        with warnings.catch_warnings():
+            # Hail says that it was tested with Java 11; Spark 3.5 is made for 17 too, and our tests run on it
+            warnings.filterwarnings("ignore", message=r"Hail was built and tested with Java 11", category=UserWarning)
+            hail.init(idempotent=True, quiet=True, show_progress=False, log=log)
     except Exception as error:
         raise ToolError(
             f"Hail did not start ({error}); it needs Java 11 or 17: set JAVA_HOME to one, or run {_EXTRA}"
