@@ -5,7 +5,7 @@ FILTER, every INFO and FORMAT field, genotypes with ploidy and phase, sample ids
 that share a position. Hail has no call for half a genotype ("0/."), the missing allele of a haploid ("."), a phased
 missing call or more than two alleles: those are missing in `GT`; and it makes "1/2" of "2/1". The text of all these
 stands in the entry field `genotype_text` ("haploid" for "."), from which `from_hail` takes it again unless `GT` has
-been changed. Floats travel with the six digits that VCF text has.
+been changed. On the way to Hail floats have the six digits of VCF text; on the way back none is lost.
 
 Hail asks for older versions of pandas and plotly than this software is developed with, so it lives in an environment of
 its own: `pip install 'genomics_dc[hail]'`, which brings Java 17 as well.

@@ -79,11 +79,13 @@ def kept_fields(hail: Any, mt: Any, old_header: str) -> Kept:
 
     if formats.pop(TEXT_KEY, None) is not None and schema.GENOTYPE_KEY in formats:
         mt = mt.annotate_entries(**{schema.GENOTYPE_KEY: as_text(hail, mt)})
-    carried = {name: mt.info[name] for name in info}
+    floats = [name for name, one in formats.items() if one.type == "Float"]
+    mt = mt.annotate_entries(**{name: _exact(hail, mt[name]) for name in floats})
+    carried = {name: _exact(hail, mt.info[name]) for name in info}
     if ROW in mt.row and mt[ROW].dtype == hail.tint32:
         carried[ROW] = mt[ROW]
     if "qual" in mt.row:
-        carried[QUALITY] = mt.qual  # Hail prints QUAL itself with two decimals
+        carried[QUALITY] = _exact(hail, mt.qual)
     names = sorted(formats, key=lambda name: name != schema.GENOTYPE_KEY)  # GT is first in a VCF
     table = mt.annotate_rows(info=hail.struct(**carried)).select_globals().select_cols()
     table = table.select_rows(*(name for name in _ROW_FIELDS if name in table.row and name != "qual")).select_entries(
@@ -111,6 +113,13 @@ def _declared(
         wanted = reserved(kind, name, _NEWEST_VERSION) if kind == "FORMAT" and is_list else None
         made[name] = Field(name, wanted.numbers[0] if wanted else number, type_name, "")
     return made
+
+
+def _exact(hail: Any, values: Any) -> Any:
+    """Return floats as text: Hail prints six digits of them, of QUAL two decimals, and nothing for NaN."""
+    if isinstance(values.dtype, (hail.tarray, hail.tset)):
+        return values.map(hail.str) if _type_name(hail, values.dtype.element_type) == "Float" else values
+    return hail.str(values) if _type_name(hail, values.dtype) == "Float" else values
 
 
 def _type_name(hail: Any, dtype: Any) -> str | None:
