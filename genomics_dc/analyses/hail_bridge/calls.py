@@ -55,7 +55,7 @@ def _incomplete(alleles: npt.NDArray[np.int8], phased: npt.NDArray[np.bool_] | N
     if phased is not None:
         plain &= ~phased
     lacks = (first < 0) | (second == schema.ALLELE_MISSING)
-    return (lacks & ~plain).any(axis=1)
+    return _in_any_sample(lacks & ~plain)
 
 
 def _reversed(alleles: npt.NDArray[np.int8], phased: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
@@ -63,7 +63,12 @@ def _reversed(alleles: npt.NDArray[np.int8], phased: npt.NDArray[np.bool_] | Non
     higher_first = (alleles[:, :, 0] > alleles[:, :, 1]) & (alleles[:, :, 1] >= 0)
     if phased is not None:
         higher_first &= ~phased
-    return higher_first.any(axis=1)
+    return _in_any_sample(higher_first)
+
+
+def _in_any_sample(odd: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    some: npt.NDArray[np.bool_] = odd.any(axis=1)
+    return some
 
 
 def with_text(columns: bytes) -> bytes:

@@ -43,7 +43,7 @@ class Kept:
             lines += [
                 f'##{kind}=<ID={one.name},Number={one.number},Type={one.type},Description="{one.description}">'
                 for one in fields.values()
-                if one.name not in there
+                if there.get(one.name) != one
             ]
         lines.append("\t".join([*FIXED_COLUMNS, "FORMAT", *samples]))
         return "\n".join(lines) + "\n"
@@ -53,7 +53,7 @@ class Kept:
             f"##{kind}=<ID={name}"
             for kind, there, fields in self._declared_before()
             for name in there
-            if name not in fields
+            if fields.get(name) != there[name]
         }
         for line in self.old_header.splitlines():
             if line.startswith("##") and line.replace(">", ",").partition(",")[0] not in gone:
@@ -87,10 +87,8 @@ def kept_fields(hail: Any, mt: Any, old_header: str) -> Kept:
     if "qual" in mt.row:
         carried[QUALITY] = _exact(hail, mt.qual)
     names = sorted(formats, key=lambda name: name != schema.GENOTYPE_KEY)  # GT is first in a VCF
-    table = mt.annotate_rows(info=hail.struct(**carried)).select_globals().select_cols()
-    table = table.select_rows(*(name for name in _ROW_FIELDS if name in table.row and name != "qual")).select_entries(
-        *names
-    )
+    table = mt.annotate_rows(info=hail.struct(**carried)).select_globals().select_cols().select_entries(*names)
+    table = table.select_rows(*(name for name in ("rsid", "filters", "info") if name in table.row))
     return Kept(table, info, formats, old_header, tuple(left_out))
 
 

