@@ -38,19 +38,18 @@ from genomics_dc.store.columns import (
     STRING,
     Column,
     Form,
-    Seen,
     Shapes,
     TooNarrowError,
     Widths,
     integer_rank,
     missing_and_fill,
     needs,
-    shared_width,
 )
 from genomics_dc.store.encode_calls import CallEncoder
 from genomics_dc.store.layout import Layout
 from genomics_dc.store.records import batch_part, sites_part
 from genomics_dc.store.strictness import Mended, RecordJudge
+from genomics_dc.store.value_numbers import NumberRules
 from genomics_dc.store.vcf.source import ALT, FORMAT, REF, SAMPLES, TextBatch
 
 _DOT: Final = ord(".")
@@ -97,6 +96,7 @@ class BatchEncoder:
         self._info_number = {key: number for number, key in enumerate(layout.header.info)}
         self._formats_known: set[bytes] = set()
         self._judge = RecordJudge(layout.header, lenient=layout.lenient)
+        self._numbers = NumberRules(layout.header, lenient=layout.lenient)
         self._mended = Mended()
         self._calls = CallEncoder(layout) if layout.calls and layout.grid.n_samples else None
 
@@ -145,7 +145,7 @@ class BatchEncoder:
             self._calls.measure(batch, sites, widths, forms)
         for column in self._layout.info:
             span = info.span[:, self._info_number[column.key]]
-            self._read_info(batch, span, column, forms[column.name], widths, Mended())
+            self._read_info(batch, sites, span, column, forms[column.name], widths, Mended())
 
     def _encode(self, batch: TextBatch, sites: Sites, info: InfoSpans, widths: Widths, mended: Mended) -> Encoded:
         forms = {column.name: self._shapes.form(column, widths) for column in self._layout.columns}
@@ -166,7 +166,8 @@ class BatchEncoder:
             chunks[schema.VARIANT_COUNTS] = [encode(meta, np.zeros((len(batch), 4), dtype=np.int32))]
         for column in self._layout.info:
             span = info.span[:, self._info_number[column.key]]
-            chunks[column.name] = [self._info(batch, span, column, forms[column.name], widths, mended)]
+            part, span = self._info(batch, sites, span, column, forms[column.name], widths, mended)
+            chunks[column.name] = [part]
             lacking = span[:, 0] < 0
             if column.kind != FLAG and lacking.any():
                 absent[column.name] = np.packbits(lacking)
@@ -233,69 +234,57 @@ class BatchEncoder:
     def _info(
         self,
         batch: TextBatch,
+        sites: Sites,
         span: npt.NDArray[np.int64],
         column: Column,
         form: Form,
         widths: Widths,
         mended: Mended,
-    ) -> bytes:
+    ) -> tuple[bytes, npt.NDArray[np.int64]]:
+        """Return a field as a chunk, and its spans, -1 also where a record is read as if it lacked the field."""
         meta = self._layout.meta(column.name, form)
-        values = self._read_info(batch, span, column, form, widths, mended)
+        values, span = self._read_info(batch, sites, span, column, form, widths, mended)
         shape = (len(batch), *form.tail)
         if isinstance(values, InfoStrings):
-            return encode_strings(meta, batch.data, values.start.reshape(shape), values.end.reshape(shape))
+            return encode_strings(meta, batch.data, values.start.reshape(shape), values.end.reshape(shape)), span
         if column.kind != INTEGER:
-            return encode(meta, values.reshape(shape))
+            return encode(meta, values.reshape(shape)), span
         tile = np.empty((len(batch), 1, form.width), dtype=form.dtype)
         tiles.put_integers(values.reshape(len(batch), 1, -1), 0, 1, tile, *missing_and_fill(form.dtype))
-        return encode(meta, tile.reshape(shape))
+        return encode(meta, tile.reshape(shape)), span
 
     def _read_info(
         self,
         batch: TextBatch,
+        sites: Sites,
         span: npt.NDArray[np.int64],
         column: Column,
         form: Form,
         widths: Widths,
         mended: Mended,
-    ) -> npt.NDArray[Any] | InfoStrings:
-        """Return a field's values, [V] or [V, W]; raise when one is wrong or does not fit."""
+    ) -> tuple[npt.NDArray[Any] | InfoStrings, npt.NDArray[np.int64]]:
+        """Return a field's values, [V] or [V, W], and its spans; raise when one is wrong or does not fit."""
         if column.kind == FLAG:
             flags, wrong = read_info_flags(batch.data, span)
             self._judge_values(wrong, batch, column, mended)
-            return flags
-        found: InfoStrings | InfoValues
-        if column.kind == STRING:
-            found = read_info_strings(batch.data, span, form.width, one_character=column.one_character)
-        else:
-            read = read_info_integers if column.kind == INTEGER else read_info_floats
-            found = read(batch.data, span, form.width)
+            return flags, span
+        found = _values_of(batch, span, column, form)
         self._judge_values(found.problems, batch, column, mended)
-        self._check_width(batch, column, found.count, found.seen, form, widths)
-        return found if isinstance(found, InfoStrings) else found.values
+        unread = self._numbers.judge_info(column, batch, span, found.count, sites.n_alleles, mended)
+        if unread is not None:
+            span = span.copy()
+            span[unread] = -1
+            found = _values_of(batch, span, column, form)
+        needed = needs(column, found.seen, form, widths)
+        if needed is not None:
+            raise TooNarrowError(needed)
+        return found if isinstance(found, InfoStrings) else found.values, span
 
     def _judge_values(self, found: npt.NDArray[np.int64], batch: TextBatch, column: Column, mended: Mended) -> None:
         if found.any():
             error = self._judge.first_error(found, batch, mended, key=column.key)
             if error is not None:
                 raise InputError(error[1])
-
-    def _check_width(
-        self,
-        batch: TextBatch,
-        column: Column,
-        count: npt.NDArray[np.int32],
-        seen: Seen,
-        form: Form,
-        widths: Widths,
-    ) -> None:
-        """Raise when the values do not fit: InputError where the header forbids it, else TooNarrowError."""
-        if seen.width > form.width and shared_width(column, widths, has_genotype=self._layout.has_genotype)[0]:
-            row = int(np.flatnonzero(count > form.width)[0])
-            raise faults.too_many_values(batch, row, column, int(count[row]), form)
-        needed = needs(column, seen, form, widths, has_genotype=self._layout.has_genotype)
-        if needed is not None:
-            raise TooNarrowError(needed)
 
     def _check_formats(self, batch: TextBatch) -> None:
         """Raise InputError when a record's FORMAT has a key that the header does not declare."""
@@ -311,6 +300,13 @@ class BatchEncoder:
                         "FORMAT keys that are not declared, or that come twice, are left out", batch.where(row)
                     )
                 self._formats_known.add(keys)
+
+
+def _values_of(batch: TextBatch, span: npt.NDArray[np.int64], column: Column, form: Form) -> InfoStrings | InfoValues:
+    if column.kind == STRING:
+        return read_info_strings(batch.data, span, form.width, one_character=column.one_character)
+    read = read_info_integers if column.kind == INTEGER else read_info_floats
+    return read(batch.data, span, form.width)
 
 
 def _index_rows(sites: Sites, length: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

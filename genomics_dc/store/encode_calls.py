@@ -26,11 +26,11 @@ from genomics_dc.store.columns import (
     Widths,
     missing_and_fill,
     needs,
-    shared_width,
 )
 from genomics_dc.store.layout import Layout, packed_size
 from genomics_dc.store.local_fields import local_values
 from genomics_dc.store.strictness import Mended
+from genomics_dc.store.value_numbers import NumberRules
 from genomics_dc.store.vcf.source import TextBatch
 
 _SLICE_BYTES: Final = 1 << 20  # of what is read at once, so that the processor's cache still has it when it is put away
@@ -63,6 +63,7 @@ class CallEncoder:
         self._grid = layout.grid
         self._ranges = list(layout.grid.sample_ranges())
         self._columns = layout.calls
+        self._numbers = NumberRules(layout.header, lenient=layout.lenient)
         self._reader: CallReader | None = None
         self._read_forms: tuple[Form, ...] = ()
         self._buffers: dict[tuple[str, int], npt.NDArray[Any]] = {}
@@ -129,12 +130,18 @@ class CallEncoder:
             calls = reader.read(batch.data, batch.line_end[rows], batch.columns[rows], n_alleles[rows])
             if calls.faults.any:
                 faults.judge_calls(batch, first, calls.faults, self._columns, self._layout, n_alleles, mended)
+            calls = self._numbers.judge_calls(self._columns, batch, first, calls, n_alleles[rows], mended)
             self._check_fit(batch, first, stop, calls, forms, widths)
             yield first, stop, calls
 
     def _reader_of(self, forms: tuple[Form, ...]) -> CallReader:
         wanted = [
-            CallField(column.key, kernels.CHARACTER if column.one_character else _KIND[column.kind], form.width)
+            CallField(
+                column.key,
+                kernels.CHARACTER if column.one_character else _KIND[column.kind],
+                form.width,
+                number=self._numbers.of_call(column),
+            )
             for column, form in zip(self._columns, forms, strict=True)
         ]
         is_wide = any(
@@ -167,13 +174,7 @@ class CallEncoder:
         for column in self._columns:
             if column.kind == GENOTYPE:
                 continue
-            form, shown = forms[column.name], calls.seen[column.key]
-            has_genotype = self._layout.has_genotype
-            if shown.width > form.width and shared_width(column, widths, has_genotype=has_genotype)[0]:
-                if column.number == "G" and narrow:
-                    continue  # with more copies of each allele there may be room
-                raise faults.too_many_call_values(batch, first, stop, column, form)
-            more = needs(column, shown, form, widths, has_genotype=has_genotype)
+            more = needs(column, calls.seen[column.key], forms[column.name], widths)
             if more is not None:
                 needed, narrow = needed.joined(more), True
         if narrow:

@@ -86,7 +86,7 @@ def joined_shapes(
             if shape.inner in sizes:
                 sizes[shape.inner] = max(sizes[shape.inner], shape.width)
     if any(schema.CALL_GENOTYPE in part for part in parts) and sizes[DIM_GENOTYPES]:
-        sizes[DIM_GENOTYPES] = n_genotypes(sizes[DIM_ALLELES], sizes[DIM_PLOIDY])
+        sizes[DIM_GENOTYPES] = max(sizes[DIM_GENOTYPES], n_genotypes(sizes[DIM_ALLELES], sizes[DIM_PLOIDY]))
     if sizes[DIM_ALLELES]:
         sizes[DIM_ALT_ALLELES] = sizes[DIM_ALLELES] - 1
     joined = {}
