@@ -99,7 +99,7 @@ class Widths:
 
     alleles: REF and ALT of the record that has the most (2 or more). ploidy: copies of the call that has the most (1 or
     more). genotypes: values of a Number=G field, where GT does not say more. contigs: how many there are. own: values
-    by array; rank: INTEGER_TYPES by array.
+    by array; rank: INTEGER_TYPES by array. joins: whether some call mixes `/` and `|`, or begins with one of them.
     """
 
     alleles: int = 2
@@ -109,6 +109,7 @@ class Widths:
     contigs: int = 0
     own: Mapping[str, int] = field(default_factory=dict)
     rank: Mapping[str, int] = field(default_factory=dict)
+    joins: bool = False
 
     def joined(self, other: Widths) -> Widths:
         """Return what holds both."""
@@ -120,6 +121,7 @@ class Widths:
             contigs=max(self.contigs, other.contigs),
             own=_greatest(self.own, other.own),
             rank=_greatest(self.rank, other.rank),
+            joins=self.joins or other.joins,
         )
 
 

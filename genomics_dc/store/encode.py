@@ -73,6 +73,8 @@ class Encoded:
         int64[S, 4]: how often each sample has 0, 1, 2 copies of the first ALT allele, and no call.
     info_orders
         The order of the INFO keys of each record, as int16 bytes; empty when it is not asked for.
+    format_orders
+        The FORMAT column of each record; empty when the order of keys is not asked for.
     """
 
     n_records: int
@@ -83,6 +85,7 @@ class Encoded:
     every_record_has_genotype: bool
     sample_counts: npt.NDArray[np.int64] | None = None
     info_orders: Sequence[bytes] = field(default=())
+    format_orders: Sequence[bytes] = field(default=())
     mended: Mended = field(default_factory=Mended)
 
 
@@ -182,6 +185,7 @@ class BatchEncoder:
             every_record_has_genotype=every_record_has_genotype,
             sample_counts=sample_counts,
             info_orders=_orders(info.order),
+            format_orders=_formats(batch) if self._layout.keep_info_order and self._calls is not None else (),
             mended=mended,
         )
 
@@ -325,6 +329,14 @@ def _index_rows(sites: Sites, length: npt.NDArray[np.int64]) -> npt.NDArray[np.i
         ],
         axis=1,
     ).astype(np.int64)
+
+
+def _formats(batch: TextBatch) -> Sequence[bytes]:
+    """Return the FORMAT of each record."""
+    begin, end = batch.columns[:, FORMAT], batch.columns[:, SAMPLES] - 1
+    first = np.flatnonzero(changes(batch.data, begin, end))
+    texts = [batch.data[begin[row] : end[row]].tobytes() for row in first.tolist()]
+    return [texts[run] for run in np.searchsorted(first, np.arange(len(batch)), side="right") - 1]
 
 
 def _orders(order: npt.NDArray[np.int16] | None) -> Sequence[bytes]:

@@ -63,6 +63,7 @@ __all__ = [
     "INT_FILL",
     "INT_MISSING",
     "MIXED",
+    "MOST_JOINED",
     "NOT_A_NUMBER",
     "NOT_ONE_CHARACTER",
     "OUT_OF_RANGE",
@@ -86,6 +87,8 @@ __all__ = [
 ]
 
 GENOTYPE_KEY: Final = "GT"
+MOST_JOINED: Final = 15
+"""The most copies whose separators `genotype_separators` tells."""
 _N_COLUMNS = 10
 _DIPLOID = 2
 _WORD: Final[dict[int, Any]] = {1: np.uint16, 2: np.uint32}
