@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +33,7 @@ from genomics_dc.results import Result
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from genomics_dc.store.blocks import Block, Blocks
     from genomics_dc.store.read import StoreView
 
 Model = Literal["linear", "logistic", "firth"]
@@ -331,19 +333,22 @@ def associate(
     n_variants = view.n_variants
     if not n_variants:
         raise InputError(f"no variant of {view.path} is left after region and filters; loosen them")
-    blocks, columns, n_columns = _packed(view, store)
+    blocks, field, columns, n_columns = _packed(view, store)
     score_p_max = SCORE_P_MAX if model == "logistic" and not fit_all else None
     groups = _groups(aligned, model, columns, n_columns)
     estimates = _Estimates(len(aligned.trait_names), groups, n_variants)
 
-    def work(task: _Task) -> int:
-        stop = task.start + len(task.packed)
-        for number, group in enumerate(groups):
-            estimates.put(number, group, slice(task.start, stop), _fit(task.packed, group, model, score_p_max))
-        return stop
+    rows = view.sites_index()
+
+    def keep(fitted: _Fitted) -> int:
+        start = int(np.searchsorted(rows, fitted.first_row))
+        for number, (group, fit) in enumerate(zip(groups, fitted.fits, strict=True)):
+            estimates.put(number, group, slice(start, start + len(fit.n)), fit)
+        return start + len(fitted.fits[0].n)
 
     workers = threads or len(os.sched_getaffinity(0))
-    for done in ordered_map(work, _tasks(blocks, _VARIANTS_PER_TASK[model]), threads=workers):
+    fit = partial(_fitted, field, [group.placed for group in groups], model, score_p_max)
+    for done in ordered_map(fit, blocks.cut(_VARIANTS_PER_TASK[model]), threads=workers, then=keep):
         if progress is not None:
             progress(done, n_variants)
     sizes = {aligned.trait_names[t]: group.n_samples for group in groups for t in group.traits}
@@ -364,43 +369,44 @@ def associate(
     return AssociationResult(_table(site_columns(view), aligned.trait_names, groups, estimates), provenance)
 
 
-def _fit(
-    packed: npt.NDArray[np.uint8], group: _Group, model: Model, score_p_max: float | None
-) -> linear.LinearFit | logistic.LogisticFit:
-    if isinstance(group.placed, linear.PlacedDesign):
-        return linear.fit_packed(packed, group.placed)
-    return logistic.fit_packed(packed, group.placed, always_firth=model == "firth", score_p_max=score_p_max)
+@dataclass(frozen=True)
+class _Fitted:
+    """The fit of each group over some variants, of which the first is row `first_row` of the store."""
+
+    first_row: int
+    fits: list[linear.LinearFit | logistic.LogisticFit]
 
 
-def _packed(view: StoreView, store: StoreView) -> tuple[Iterator[npt.NDArray[np.uint8]], npt.NDArray[np.int64], int]:
-    """Return packed genotypes by block, the column there of each sample of the view, and how many columns there are.
+def _fitted(
+    field: str,
+    designs: Sequence[linear.PlacedDesign | logistic.PlacedDesign],
+    model: Model,
+    score_p_max: float | None,
+    block: Block,
+) -> _Fitted:
+    """Return the fits of a block; on a cluster this runs on a worker."""
+    packed = block[field] if field == "packed" else pack_dosage(block[field])
+    fits: list[linear.LinearFit | logistic.LogisticFit] = [
+        linear.fit_packed(packed, placed)
+        if isinstance(placed, linear.PlacedDesign)
+        else logistic.fit_packed(packed, placed, always_firth=model == "firth", score_p_max=score_p_max)
+        for placed in designs
+    ]
+    return _Fitted(int(block.index[0]), fits)
+
+
+def _packed(view: StoreView, store: StoreView) -> tuple[Blocks, str, npt.NDArray[np.int64], int]:
+    """Return blocks and the field of genotypes, the column of each sample of the view, and how many columns there are.
 
     The genotypes are those of all samples of the store: to read them whole is faster than to choose. Only where the
     store hides samples are the view's packed anew.
     """
     numbers = view.sample_numbers()
     if store.sample_numbers() is not None:
-        everyone = np.arange(view.n_samples, dtype=np.int64)
-        return (pack_dosage(block["dosage"]) for block in view.blocks("dosage")), everyone, view.n_samples
+        return view.blocks("dosage"), "dosage", np.arange(view.n_samples, dtype=np.int64), view.n_samples
     whole = view if numbers is None else store.variants(index=view.sites_index())
     columns = np.arange(store.n_samples, dtype=np.int64) if numbers is None else numbers
-    return (block["packed"] for block in whole.blocks("packed")), columns, store.n_samples
-
-
-@dataclass(frozen=True)
-class _Task:
-    """Packed genotypes of some variants, of which the first is the view's number `start`."""
-
-    start: int
-    packed: npt.NDArray[np.uint8]
-
-
-def _tasks(blocks: Iterator[npt.NDArray[np.uint8]], size: int) -> Iterator[_Task]:
-    done = 0
-    for packed in blocks:
-        for start in range(0, len(packed), size):
-            yield _Task(done + start, packed[start : start + size])
-        done += len(packed)
+    return whole.blocks("packed"), "packed", columns, store.n_samples
 
 
 def _groups(

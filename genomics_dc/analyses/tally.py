@@ -16,7 +16,8 @@ from genomics_dc.kernels import counts as count_kernels
 from genomics_dc.reference import contigs as contig_names
 
 if TYPE_CHECKING:
-    from genomics_dc.store.read import Block, Sites, StoreView
+    from genomics_dc.store.blocks import Block
+    from genomics_dc.store.read import Sites, StoreView
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -222,25 +223,25 @@ def mean_by_sample(view: StoreView, name: str, threads: int) -> Floats:
     if name not in view.fields or view.n_variants == 0:
         return np.full(n_samples, np.nan)
 
-    def totals(block: Block) -> tuple[Integers, Integers]:
-        values = block[name]
-        if values.ndim != 2:
-            raise InputError(
-                f"{view.path}: {name} has {values.ndim - 1} dimensions a variant, expected one value a call"
-            )
-        if values.dtype.kind == "f":
-            known = np.isfinite(values)
-            # fixed point for the same reason as above; a depth or quality needs no more than a thousandth
-            values = np.rint(np.where(known, values, 0.0) * 1024.0).astype(np.int64)
-            return values.sum(axis=0), known.sum(axis=0)
-        known = values >= 0
-        return np.where(known, values, 0).sum(axis=0, dtype=np.int64) * 1024, known.sum(axis=0)
-
     total, number = np.zeros(n_samples, dtype=np.int64), np.zeros(n_samples, dtype=np.int64)
-    for part_total, part_number in ordered_map(totals, view.blocks(name), threads=threads):
+    for part_total, part_number in ordered_map(partial(_totals, name), view.blocks(name), threads=threads):
         total += part_total
         number += part_number
     return ratio(total, 1024 * number)
+
+
+def _totals(name: str, block: Block) -> tuple[Integers, Integers]:
+    """Return sum, in units of 1/1024, and number of a FORMAT number of a block by sample."""
+    values = block[name]
+    if values.ndim != 2:
+        raise InputError(f"{name} has {values.ndim - 1} dimensions a variant, expected one value a call")
+    if values.dtype.kind == "f":
+        known = np.isfinite(values)
+        # fixed point for the same reason as above; a depth or quality needs no more than a thousandth
+        values = np.rint(np.where(known, values, 0.0) * 1024.0).astype(np.int64)
+        return values.sum(axis=0), known.sum(axis=0)
+    known = values >= 0
+    return np.where(known, values, 0).sum(axis=0, dtype=np.int64) * 1024, known.sum(axis=0)
 
 
 def ratio(above: npt.NDArray[Any], below: npt.NDArray[Any], missing: float = np.nan) -> Floats:
