@@ -28,9 +28,10 @@ from genomics_dc.kernels import linear, logistic
 from genomics_dc.kernels.genotypes import pack_dosage
 from genomics_dc.kernels.linear import DependentColumnError
 from genomics_dc.kernels.status import STATUS_NAMES
-from genomics_dc.results import Result
+from genomics_dc.results import Result, dataset
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure
 
     from genomics_dc.store.blocks import Block, Blocks
@@ -52,6 +53,7 @@ _RULES = {
 _VARIANTS_PER_TASK = {"linear": 1024, "logistic": 512, "firth": 128}
 # Median of the chi-squared distribution with one degree of freedom.
 _CHI2_MEDIAN = 0.45493642311957283
+_SITE_COLUMNS = ("chromosome", "base_pair_location", "effect_allele", "other_allele")
 _LN10 = 2.302585092994046
 TESTS = ("ADD", "FIRTH", "SCORE")
 _TEST_OF_STATUS = np.array([{"firth": 1, "score": 2}.get(name, 0) for name in STATUS_NAMES], dtype=np.int8)
@@ -130,6 +132,25 @@ class AssociationResult(Result):
             for pair in pc.value_counts(pc.cast(self.table["status"], pa.string())).to_pylist()
         }
         return {name: counted[name] for name in STATUS_NAMES if name in counted}
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return estimates along `trait` and `variant`, alleles and places along `variant`.
+
+        Rows that were chosen (`top`) are given along `row`, as they are.
+        """
+        n_variants = len(self) // max(len(self.traits), 1)
+        if not n_variants or len(self) != len(self.traits) * int(str(self.provenance.parameters["n_variants"])):
+            return super().to_xarray()
+        frame = self.to_pandas()
+        shape = (len(self.traits), n_variants)
+        variables: dict[str, Any] = {}
+        for name, values in frame.drop(columns=["variant_id", "trait"]).items():
+            if name in _SITE_COLUMNS:
+                variables[name] = ("variant", values.to_numpy()[:n_variants])
+            else:
+                variables[name] = (("trait", "variant"), values.to_numpy().reshape(shape))
+        ids = frame["variant_id"].to_numpy()[:n_variants]
+        return dataset(variables, {"variant": ids, "trait": list(self.traits)}, self.provenance)
 
     def lambda_gc(self) -> dict[str, float]:
         """Return the genomic inflation factor of each trait (Devlin and Roeder 1999, Biometrics 55:997).

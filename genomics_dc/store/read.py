@@ -116,6 +116,13 @@ class StoreView:
         rows = f"{len(self._rows):,}" if "_rows" in self.__dict__ or not self._steps else "some"
         return f"{type(self).__name__}({self.path.name}: {rows} variants x {self.n_samples:,} samples)"
 
+    def _repr_html_(self) -> str:
+        from genomics_dc.results import described_html
+
+        rows = f"{len(self._rows):,}" if "_rows" in self.__dict__ or not self._steps else "counted when asked for"
+        facts = {"store": self.path.name, "variants": rows, "samples": f"{self.n_samples:,}"}
+        return described_html(self, facts | ({"genome build": self.assembly} if self.assembly else {}))
+
     @property
     def path(self) -> Path:
         """Where the store stands."""
