@@ -14,7 +14,6 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -24,15 +23,11 @@ import numba
 from numba.core import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
 
+from genomics_dc.kernels import _first
+
 _KERNELS: Final = Path(__file__).resolve().parent
 _FOLDER: Final = "kernels-"
 _FOLDERS_KEPT: Final = 3  # of sources that came before, as when one goes to and fro between two branches
-_first_compilation: list[Callable[[], None]] = []
-
-
-def before_first_compilation(tell: Callable[[], None]) -> None:
-    """Have `tell` called once, before this process compiles anything, where `mark_complete` was never called."""
-    _first_compilation.append(tell)
 
 
 @cache
@@ -64,12 +59,12 @@ def _writable(folder: Path) -> bool:
 
 
 def is_complete() -> bool:
-    """Tell whether every kernel was compiled for this processor."""
+    """Tell whether the kernels were compiled for this processor, all of them."""
     return any((folder / _marker()).exists() for folder in folders()[0])
 
 
 def mark_complete() -> None:
-    """Say that every kernel has been compiled for this processor."""
+    """Say that the kernels have been compiled for this processor, all that the commands need."""
     target = folders()[1]
     if target is not None:
         target.mkdir(parents=True, exist_ok=True)
@@ -129,10 +124,8 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the code for these argument types, or None when it has to be compiled."""
         found = self._found(sig, target_context)
-        if found is None and _first_compilation and not is_complete():
-            tell = _first_compilation.pop()
-            _first_compilation.clear()
-            tell()
+        if found is None and _first.is_told() and not is_complete():
+            _first.tell_all()
             found = self._found(sig, target_context)  # who was told may have compiled it
         return found
 
