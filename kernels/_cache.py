@@ -25,6 +25,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 
 from genomics_dc.kernels import _first
 
+_settings: Any = config  # what it holds comes from the environment
 _KERNELS: Final = Path(__file__).resolve().parent
 _FOLDER: Final = "kernels-"
 _FOLDERS_KEPT: Final = 3  # of sources that came before, as when one goes to and fro between two branches
@@ -44,8 +45,8 @@ def source_stamp() -> str:
 def folders() -> tuple[tuple[Path, ...], Path | None]:
     """Return the folders in which compiled kernels are looked for, and the one where new ones go, or None."""
     name = _FOLDER + source_stamp()
-    if config.CACHE_DIR:  # NUMBA_CACHE_DIR
-        chosen = Path(config.CACHE_DIR, name)
+    if _settings.CACHE_DIR:  # NUMBA_CACHE_DIR
+        chosen = Path(_settings.CACHE_DIR, name)
         return (chosen,), chosen
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     places = (_KERNELS / "__pycache__" / name, home / "genomics_dc" / name)
@@ -72,10 +73,10 @@ def mark_complete() -> None:
 
 
 def _marker() -> str:
-    return f"complete-{config.CPU_NAME or llvmlite.binding.get_host_cpu_name()}"
+    return f"complete-{_settings.CPU_NAME or llvmlite.binding.get_host_cpu_name()}"
 
 
-class _Locator(_CacheLocator):  # type: ignore[misc]
+class _Locator(_CacheLocator):
     def __init__(self, folder: Path, line: int, stamp: str) -> None:
         self._folder = folder
         self._line = line
@@ -91,7 +92,7 @@ class _Locator(_CacheLocator):  # type: ignore[misc]
         return str(self._line)
 
 
-class _Implementation(CompileResultCacheImpl):  # type: ignore[misc]
+class _Implementation(CompileResultCacheImpl):
     def __init__(self, function: Any) -> None:
         self._lineno = function.__code__.co_firstlineno
         self._locator = _Locator(folders()[1] or folders()[0][0], self._lineno, _stamp_of(function))
@@ -107,7 +108,7 @@ def _stamp_of(function: Any) -> str:
     return source_stamp() + hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
-class KernelCache(FunctionCache):  # type: ignore[misc]
+class KernelCache(FunctionCache):
     """The compiled versions of one function: read from any folder, written to one."""
 
     _impl_class = _Implementation

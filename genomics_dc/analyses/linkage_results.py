@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -102,9 +102,9 @@ class LDMatrix(Result):
     def to_xarray(self) -> xr.Dataset:
         """Return the square along `variant` and `other_variant`, with place and id of each variant along `variant`."""
         ids = self.table["variant_id"].to_pylist()
-        places = {name: ("variant", values.to_numpy()) for name, values in self.to_pandas().items()}
-        square = {self.measure: (("variant", "other_variant"), self.values)}
-        return dataset({**places, **square}, {"variant": ids, "other_variant": ids}, self.provenance)
+        variables: dict[str, Any] = {name: ("variant", values.to_numpy()) for name, values in self.to_pandas().items()}
+        variables[self.measure] = (("variant", "other_variant"), self.values)
+        return dataset(variables, {"variant": ids, "other_variant": ids}, self.provenance)
 
     def write(self, path: Path | str, *, force: bool = False) -> Path:
         """Write the square as NumPy's .npy and, beside it, `<path>.variants.tsv`; return `path`."""
