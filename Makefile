@@ -55,12 +55,14 @@ $(VENV)/bin/python: | packages-run
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --constraint constraints.txt --editable .
+	$(BIN)/genomics-dc doctor --compile
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --constraint constraints.txt --editable '.[dev]'
 	# sgkit asks for Zarr 2 and reads Zarr 3 as well (tests/store/test_readers.py): without its own list of versions
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps sgkit==0.10.0
+	$(BIN)/genomics-dc doctor --compile
 	@touch $@ $(VENV)/.run
 
 $(HAIL_VENV)/.hail: pyproject.toml constraints-hail.txt | packages-run

@@ -40,7 +40,7 @@ from genomics_dc.files import atomic_directory, write_text
 from genomics_dc.kernels.counts import TRANSITION, TRANSVERSION
 from genomics_dc.kernels.whole_counts import AUTOSOME, X
 from genomics_dc.provenance import JsonValue, Provenance
-from genomics_dc.results import Result
+from genomics_dc.results import Result, described_html, elapsed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,6 +87,14 @@ class QCResult:
             f"QCResult({len(self.variants):,} variants x {len(self.samples):,} samples; "
             f"{good_variants:,} variants and {good_samples:,} samples pass)"
         )
+
+    def _repr_html_(self) -> str:
+        summary = self.summary
+        facts = {
+            what: f"{summary[what]:,}, {summary[f'{what}_pass']:,} pass all thresholds"
+            for what in ("variants", "samples")
+        }
+        return described_html(self, facts | elapsed(self))
 
     @property
     def plot(self) -> QCPlots:

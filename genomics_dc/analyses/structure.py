@@ -20,11 +20,12 @@ from genomics_dc.errors import InputError, UsageError
 from genomics_dc.files import refuse_existing
 from genomics_dc.kernels import pca as kernel
 from genomics_dc.reference import contigs as contig_names
-from genomics_dc.results import Result
+from genomics_dc.results import Result, dataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import xarray as xr
     from matplotlib.figure import Figure
 
     from genomics_dc.store.read import StoreView
@@ -54,6 +55,18 @@ class PCAResult(Result):
     def plot(self) -> PCAPlots:
         """Plots: `result.plot.scatter()`, `result.plot.scree()`."""
         return PCAPlots(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return `vectors` along `sample` and `component`, `eigenvalues` and `shares` along `component`."""
+        return dataset(
+            {
+                "vectors": (("sample", "component"), self.vectors()),
+                "eigenvalues": ("component", self.eigenvalues),
+                "shares": ("component", self.shares),
+            },
+            {"sample": self.table["sample_id"].to_pylist(), "component": self.table.column_names[1:]},
+            self.provenance,
+        )
 
     def vectors(self) -> _Floats:
         """Return the components, float64[S, k]."""

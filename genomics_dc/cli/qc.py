@@ -21,6 +21,7 @@ from genomics_dc.cli.options import (
     RegionOption,
     StoreArgument,
     ThreadsOption,
+    over_blocks,
     selected_view,
 )
 from genomics_dc.cli.progress import progress_bar
@@ -39,8 +40,8 @@ ThresholdsOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add `qc` and `kinship`."""
-    app.command("qc")(qc)
-    app.command("kinship")(kinship)
+    app.command("qc")(over_blocks(qc))
+    app.command("kinship")(over_blocks(kinship))
 
 
 def qc(

@@ -15,6 +15,7 @@ from genomics_dc.kernels.vcf.records import Strings
 from genomics_dc.store import schema
 from genomics_dc.store.access import StoreFiles
 from genomics_dc.store.loader import Loader, bands
+from genomics_dc.store.remote import is_url
 from genomics_dc.store.vcf.header import FIXED_COLUMNS, Field, meta_lines, parse_header
 
 Words = npt.NDArray[np.object_]
@@ -30,8 +31,9 @@ class Opened:
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Opened], tuple[Path]]:
-        # another process opens the store for itself: no array travels
-        return type(self), (self.files.path,)
+        # another process opens the store for itself: no array travels. It may stand in another folder.
+        path = self.files.path
+        return type(self), (path if is_url(path) else path.absolute(),)
 
     def sites(self, name: str, rows: Rows) -> npt.NDArray[Any] | Strings:
         """Return one array over variants at `rows`, ascending; of many chunks all are read, and kept for next time."""
