@@ -48,11 +48,11 @@ class SampleOrder(NamedTuple):
         return np.ascontiguousarray(rows[:, self.place])
 
 
-def sample_order(n_samples: int) -> SampleOrder:
-    """Return the order of the samples of a cohort."""
+def sample_order(n_samples: int, *, one_tile: bool = False) -> SampleOrder:
+    """Return the order of the samples of a cohort, in tiles that fit the cache or in one."""
     n_bytes = packed_width(n_samples)
-    n_tiles = max(1, -(-n_bytes // _TILE_BYTES))
-    tile = -(-n_bytes // n_tiles)
+    n_tiles = 1 if one_tile else max(1, -(-n_bytes // _TILE_BYTES))
+    tile = max(1, -(-n_bytes // n_tiles))
     sample = np.arange(n_samples, dtype=np.int64)
     byte, position = sample // SAMPLES_PER_BYTE, sample % SAMPLES_PER_BYTE
     start = byte // tile * tile

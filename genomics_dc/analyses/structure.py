@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genomics_dc.analyses.grm import relationship, require_memory
 from genomics_dc.analyses.lineage import provenance_of
 from genomics_dc.analyses.packed_blocks import autosomal, default_threads
 from genomics_dc.analyses.projection import Loadings, loadings_of
@@ -18,6 +19,8 @@ from genomics_dc.analyses.standardised_cohort import StandardisedCohort
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.files import refuse_existing
 from genomics_dc.kernels import pca as kernel
+from genomics_dc.kernels.eigen import leading_eigenpairs
+from genomics_dc.kernels.products import combinations
 from genomics_dc.provenance import JsonValue
 from genomics_dc.results import Result
 
@@ -170,7 +173,7 @@ def pca(
     if not cohort.n_variants:
         raise InputError(f"no autosomal variant of {view.path} varies in the view; loosen region and filters")
     if exact:
-        raise NotImplementedError
+        found = exact_components(cohort, k, default_threads(threads))
     else:
         found = kernel.principal_components(
             cohort.multiply,
@@ -199,3 +202,15 @@ def pca(
         angle=found.angle,
         loadings=loadings_of(part, cohort, found.vectors, found.values) if loadings else None,
     )
+
+
+def exact_components(cohort: StandardisedCohort, k: int, threads: int) -> kernel.Components:
+    """Return the k leading eigenvectors of the whole relationship matrix of a cohort, in double precision."""
+    require_memory(cohort.n_samples)
+    matrix, _ = relationship(cohort, threads, by_pairs=False)
+    values, rows = leading_eigenpairs(matrix, k)
+    gap = combinations(np.ascontiguousarray(rows.T), matrix) - rows * values[:, None]
+    largest_entry = np.abs(rows).argmax(axis=1)
+    rows *= np.where(rows[np.arange(k), largest_entry] < 0, -1.0, 1.0)[:, None]
+    residual = np.sqrt((gap**2).sum(axis=1)) / max(float(values[0]), np.finfo(float).tiny)
+    return kernel.Components(np.ascontiguousarray(rows.T), values, residual, 0.0, 1, cohort.n_variants)

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 from genomics_dc.store.read import StoreView
 
 if TYPE_CHECKING:
+    from genomics_dc.analyses.ancestry import AncestryResult
     from genomics_dc.analyses.association import AssociationResult
     from genomics_dc.analyses.clumping import ClumpResult
+    from genomics_dc.analyses.fst import FstResult
+    from genomics_dc.analyses.grm import GRMResult
     from genomics_dc.analyses.linkage_results import LDMatrix, LDResult, LDScoreResult
+    from genomics_dc.analyses.projection import ProjectionResult
     from genomics_dc.analyses.qc import QCResult
     from genomics_dc.analyses.relatedness import KinshipResult
     from genomics_dc.analyses.structure import PCAResult
+    from genomics_dc.analyses.unrelated import UnrelatedResult
 
 
 class View(StoreView):
@@ -31,6 +36,36 @@ class View(StoreView):
         from genomics_dc.analyses.structure import pca
 
         return pca(self, k, seed=seed, **options)
+
+    def project(self, loadings: Any, **options: Any) -> ProjectionResult:
+        """Return the samples on components found before; see `analyses.projection.project`."""
+        from genomics_dc.analyses.projection import project
+
+        return project(self, loadings, **options)
+
+    def grm(self, **options: Any) -> GRMResult:
+        """Return the genetic relationship matrix; see `analyses.grm.grm`."""
+        from genomics_dc.analyses.grm import grm
+
+        return grm(self, **options)
+
+    def unrelated(self, **options: Any) -> UnrelatedResult:
+        """Return the largest set of samples without relatives; see `analyses.unrelated.unrelated`."""
+        from genomics_dc.analyses.unrelated import unrelated
+
+        return unrelated(self, **options)
+
+    def fst(self, groups: Any, **options: Any) -> FstResult:
+        """Return the fixation index of groups of samples; see `analyses.fst.fst`."""
+        from genomics_dc.analyses.fst import fst
+
+        return fst(self, groups, **options)
+
+    def ancestry(self, reference: Any, groups: Any, **options: Any) -> AncestryResult:
+        """Return the nearest reference group of each sample; see `analyses.ancestry.ancestry`."""
+        from genomics_dc.analyses.ancestry import ancestry
+
+        return ancestry(self, reference, groups, **options)
 
     def kinship(self, **options: Any) -> KinshipResult:
         """Return KING-robust kinship of all pairs; see `analyses.relatedness.kinship`."""
