@@ -29,8 +29,10 @@ def king_pairs(
     kinship_min: float | None,
     threads: int,
     progress: Callable[[str, float], None] | None = None,
-) -> kernel.Pairs:
+) -> tuple[kernel.Pairs, npt.NDArray[np.int64]]:
     """Return the pairs of a view's samples, all or those of `kinship_min` or more, in the order of PLINK 2's table.
+
+    And how many calls of each sample are homozygous, heterozygous and missing, int64[S, 3].
 
     Bands of samples are compared with all before them. The genotypes stay in memory as bit planes where they are
     small; else each band reads the store again.
@@ -56,11 +58,12 @@ def king_pairs(
             threads=threads,
         )
         tell("comparing pairs", kernel.n_pairs(last) / n_all)
-    return kernel.Pairs(
+    pairs = kernel.Pairs(
         np.concatenate([part.counts for part in found], axis=1),
         np.concatenate([part.kinship for part in found]),
         np.concatenate([part.who for part in found], axis=1),
     )
+    return pairs, planes.totals
 
 
 class _Planes:

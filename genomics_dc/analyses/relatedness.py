@@ -150,7 +150,7 @@ def kinship(
     if view.n_samples == 0:
         raise InputError(f"{view.path} has no samples in this view; kinship is of pairs of samples")
     part = autosomal(view, "kinship")
-    pairs = king_pairs(part, kinship_min=kinship_min, threads=default_threads(threads), progress=progress)
+    pairs, _ = king_pairs(part, kinship_min=kinship_min, threads=default_threads(threads), progress=progress)
     ids = pa.array([str(name) for name in view.sample_ids], pa.string())
     unknown = np.isnan(pairs.kinship)
     table = pa.table(

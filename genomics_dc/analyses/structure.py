@@ -41,7 +41,8 @@ class PCAResult(Result):
     `eigenvalues` float64[k] are of the relationship matrix X' X / V (as `plink2 --pca` prints them); `shares`
     float64[k] are their shares of its trace, which is the variance of all directions. `n_variants` is V, the
     variants that vary; `angle` bounds the sine of the angle between the space found and the exact one. `loadings` has
-    one row per variant that varies, when asked for: what projects other samples on these components.
+    one row per variant that varies, when asked for: what projects other samples on these components. `projected` are
+    the samples that were placed on components of the others (`pca_with_relatives`).
     """
 
     eigenvalues: _Floats = field(default_factory=lambda: np.empty(0))
@@ -49,6 +50,7 @@ class PCAResult(Result):
     n_variants: int = 0
     angle: float = 0.0
     loadings: Loadings | None = None
+    projected: tuple[str, ...] = ()
 
     @property
     def plot(self) -> PCAPlots:
@@ -57,14 +59,20 @@ class PCAResult(Result):
 
     def vectors(self) -> _Floats:
         """Return the components, float64[S, k]."""
-        return np.column_stack([self.table[name].to_numpy() for name in self.table.column_names[1:]])
+        names = self.table.column_names[1:]
+        return np.column_stack([self.table[name].to_numpy().astype(np.float64) for name in names])
 
     def write(self, path: Path | str, *, force: bool = False) -> Path:
-        """Write the components (see `Result.write`) and, beside them, `<path>.eigenvalues.tsv`; return `path`."""
-        beside = Path(f"{path}.eigenvalues.tsv")
-        refuse_existing(path, force=force)
-        refuse_existing(beside, force=force)
+        """Write the components (see `Result.write`) and, beside them, what belongs to them; return `path`.
+
+        `<path>.eigenvalues.tsv`, and `<path>.loadings.parquet` where there are loadings.
+        """
+        beside, weights = Path(f"{path}.eigenvalues.tsv"), Path(f"{path}.loadings.parquet")
+        for one in (path, beside, *([weights] if self.loadings is not None else [])):
+            refuse_existing(one, force=force)
         target = super().write(path, force=force)
+        if self.loadings is not None:
+            self.loadings.write(weights, force=force)
         values = pa.table(
             {
                 "component": self.table.column_names[1:],

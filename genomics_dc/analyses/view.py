@@ -31,11 +31,21 @@ class View(StoreView):
 
         return quality(self, **options)
 
-    def pca(self, k: int = 10, *, seed: int = 1, **options: Any) -> PCAResult:
-        """Return the first `k` principal components; see `analyses.structure.pca`."""
+    def pca(
+        self, k: int = 10, *, seed: int = 1, unrelated: bool | Sequence[str] = False, **options: Any
+    ) -> PCAResult:
+        """Return the first `k` principal components; see `analyses.structure.pca`.
+
+        `unrelated`: find them in samples without relatives, the ids given or the largest such set when True, and place
+        the others on them; see `analyses.pc_air`.
+        """
+        from genomics_dc.analyses.pc_air import pca_with_relatives
         from genomics_dc.analyses.structure import pca
 
-        return pca(self, k, seed=seed, **options)
+        if unrelated is False:
+            return pca(self, k, seed=seed, **options)
+        ids = None if unrelated is True else list(unrelated)
+        return pca_with_relatives(self, k, seed=seed, unrelated=ids, **options)
 
     def project(self, loadings: Any, **options: Any) -> ProjectionResult:
         """Return the samples on components found before; see `analyses.projection.project`."""
