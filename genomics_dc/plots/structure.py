@@ -1,4 +1,4 @@
-"""Plots of principal components: samples on two axes, and the eigenvalues."""
+"""Plots of the structure of a cohort: samples on two axes, eigenvalues, groups against each other, ancestry."""
 
 from __future__ import annotations
 
@@ -72,4 +72,29 @@ def scree(eigenvalues: _Floats, shares: _Floats) -> Figure:
     axes.set_ylim(0, max(float(eigenvalues.max()), 1e-9) * 1.1)
     axes.set_xlabel("Component")
     axes.set_ylabel("Eigenvalue")
+    return figure
+
+
+@style.applied()
+def group_matrix(names: Sequence[str], square: _Floats, *, title: str, n_variants: int) -> Figure:
+    """Return a symmetric measure of pairs of groups as a coloured square; NaN is left white."""
+    size = max(4.2, 0.32 * len(names) + 2.4)
+    figure, grid = style.new_figure(size + 0.8, size)
+    axes = grid[0, 0]
+    axes.grid(False)
+    style.title(axes, title, style.count(n_variants, "variant"))
+    shown = square.copy()
+    np.fill_diagonal(shown, np.nan)
+    picture = axes.imshow(shown, cmap=style.SEQUENTIAL, vmin=min(0.0, float(np.nanmin(square))))
+    places = np.arange(len(names))
+    axes.set_xticks(places, names, rotation=90 if len(names) > 6 else 0)
+    axes.set_yticks(places, names)
+    if len(names) <= 12:
+        middle = 0.5 * float(np.nanmax(square))
+        for i in places:
+            for j in places:
+                if i != j and np.isfinite(square[i, j]):
+                    colour = "white" if square[i, j] < middle else style.INK
+                    axes.text(j, i, f"{square[i, j]:.3f}", ha="center", va="center", fontsize=8, color=colour)
+    figure.colorbar(picture, ax=axes, shrink=0.8)
     return figure
