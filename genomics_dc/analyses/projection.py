@@ -165,6 +165,27 @@ def project(view: StoreView, loadings: Loadings | Path | str, *, threads: int | 
     )
 
 
+def variants_in_both(view: StoreView, other: StoreView) -> StoreView:
+    """Return the variants of a view that another store has too, by contig, position and alleles in either order.
+
+    Raises InputError when there is none.
+    """
+    here, there = site_columns(view), site_columns(other)
+    rows = np.empty(0, dtype=np.int64)
+    if here and there:
+        effect, rest = there["effect_allele"], there["other_allele"]
+        place = (there["chromosome"], there["base_pair_location"])
+        wanted = _keys(*(here[name] for name in _KEYS))
+        found = (_places(wanted, _keys(*place, *pair)) >= 0 for pair in ((effect, rest), (rest, effect)))
+        rows = np.flatnonzero(np.logical_or(*found))
+    if not rows.size:
+        raise InputError(
+            f"{view.path} and {other.path} have no variant in common (by contig, position and alleles); "
+            "check the genome builds"
+        )
+    return view.variants(index=view.sites_index()[rows])
+
+
 def _fit(
     view: StoreView, mean: _Floats, scale: _Floats, directions: _Floats, threads: int
 ) -> tuple[_Floats, npt.NDArray[np.int64]]:
@@ -203,7 +224,7 @@ def _matched(
     here = site_columns(view)
     if not here:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, bool)
-    keys = _keys(here["chromosome"], here["base_pair_location"], here["effect_allele"], here["other_allele"])
+    keys = _keys(*(here[name] for name in _KEYS))
     there = loadings.table
     place = (there["chromosome"], there["base_pair_location"])
     same = _places(_keys(*place, there["effect_allele"], there["other_allele"]), keys)

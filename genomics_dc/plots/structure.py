@@ -98,3 +98,59 @@ def group_matrix(names: Sequence[str], square: _Floats, *, title: str, n_variant
                     axes.text(j, i, f"{square[i, j]:.3f}", ha="center", va="center", fontsize=8, color=colour)
     figure.colorbar(picture, ax=axes, shrink=0.8)
     return figure
+
+
+@style.applied()
+def ancestry(probability: _Floats, names: Sequence[str], assigned: npt.NDArray[np.bool_], *, n_variants: int) -> Figure:
+    """Return a bar for each sample, of its probabilities [S, G], by nearest group; those not assigned to the right."""
+    figure, grid = style.new_figure(9.0, 4.0)
+    axes = grid[0, 0]
+    axes.grid(False)
+    known = np.isfinite(probability).all(axis=1)
+    style.title(
+        axes,
+        "Nearest reference group",
+        f"{style.count(len(probability), 'sample')}, {int((~assigned).sum()):,} uncertain; "
+        f"{style.count(n_variants, 'variant')}",
+    )
+    if not known.any():
+        style.nothing_to_show(axes, "no sample has enough genotypes to be placed")
+        return figure
+    rows, sure = probability[known], assigned[known]
+    best = rows.argmax(axis=1)
+    order = np.lexsort((-rows.max(axis=1), best, ~sure))
+    bottom = np.zeros(len(rows))
+    for number, name in enumerate(names):
+        height = rows[order, number]
+        colour = style.PALETTE[number % len(style.PALETTE)]
+        count = int(((best == number) & sure).sum())
+        axes.bar(
+            np.arange(len(rows)),
+            height,
+            bottom=bottom,
+            width=1.0,
+            color=colour,
+            alpha=1.0 if number < len(style.PALETTE) else 0.5,
+            linewidth=0,
+            label=f"{name} ({count:,})",
+            rasterized=True,
+        )
+        bottom += height
+    if (~sure).any() and sure.any():
+        axes.axvline(sure.sum() - 0.5, color=style.INK, linewidth=1.2)
+        axes.annotate(
+            "uncertain",
+            xy=(sure.sum(), 1.0),
+            xytext=(3, 3),
+            textcoords="offset points",
+            fontsize=8,
+            color=style.GREY,
+            annotation_clip=False,
+        )
+    axes.set_xlim(-0.5, len(rows) - 0.5)
+    axes.set_ylim(0, 1)
+    style.percent(axes.yaxis)
+    axes.set_xlabel("samples")
+    axes.set_ylabel("probability")
+    style.legend_outside(axes)
+    return figure
