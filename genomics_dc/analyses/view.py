@@ -10,31 +10,41 @@ from genomics_dc.store.read import StoreView
 
 if TYPE_CHECKING:
     from genomics_dc.analyses import (
+        ancestry,
         association,
         clumping,
         consequence_counts,
         frequencies,
+        fst,
         gene_counts,
+        grm,
         linkage,
+        pc_air,
         private_alleles,
+        projection,
         qc,
         relatedness,
         spectrum,
-        structure,
+        unrelated,
     )
     from genomics_dc.analyses.linkage_results import PruneResult
 else:  # an analysis is imported when it is first used
+    ancestry = Later("genomics_dc.analyses.ancestry")
     association = Later("genomics_dc.analyses.association")
     clumping = Later("genomics_dc.analyses.clumping")
     consequence_counts = Later("genomics_dc.analyses.consequence_counts")
     frequencies = Later("genomics_dc.analyses.frequencies")
+    fst = Later("genomics_dc.analyses.fst")
     gene_counts = Later("genomics_dc.analyses.gene_counts")
+    grm = Later("genomics_dc.analyses.grm")
     linkage = Later("genomics_dc.analyses.linkage")
+    pc_air = Later("genomics_dc.analyses.pc_air")
     private_alleles = Later("genomics_dc.analyses.private_alleles")
+    projection = Later("genomics_dc.analyses.projection")
     qc = Later("genomics_dc.analyses.qc")
     relatedness = Later("genomics_dc.analyses.relatedness")
     spectrum = Later("genomics_dc.analyses.spectrum")
-    structure = Later("genomics_dc.analyses.structure")
+    unrelated = Later("genomics_dc.analyses.unrelated")
 
 
 def _kept(pruned: PruneResult) -> View:
@@ -47,7 +57,12 @@ class View(StoreView):
     qc = analysis(lambda: qc.quality)
     variant_qc = analysis(lambda: qc.variant_quality)
     sample_qc = analysis(lambda: qc.sample_quality)
-    pca = analysis(lambda: structure.pca)
+    pca = analysis(lambda: pc_air.components)
+    project = analysis(lambda: projection.project)
+    grm = analysis(lambda: grm.grm)
+    unrelated = analysis(lambda: unrelated.unrelated)
+    fst = analysis(lambda: fst.fst)
+    ancestry = analysis(lambda: ancestry.ancestry)
     kinship = analysis(lambda: relatedness.kinship)
     associate = analysis(lambda: association.associate)
     ld = analysis(lambda: linkage.ld)

@@ -177,7 +177,6 @@ def kinship(
 
     Example: genomics-dc kinship cohort.vcz --output kinship.tsv --kinship-min 0.0442 --plot kinship
     """
-    from genomics_dc.analyses.relatedness import DEGREES
     from genomics_dc.analyses.relatedness import kinship as kinship_of
 
     if output.suffix not in (".parquet", ".tsv"):
@@ -191,8 +190,7 @@ def kinship(
         from genomics_dc.plots import style
 
         style.save(result.plot.kinship(), plot)
-    found = result.table["relationship"].to_pylist()
-    counts = {name: found.count(name) for name in DEGREES}
+    counts = result.degree_counts()
     if as_json:
         sizes = {"samples": result.n_samples, "pairs": result.n_pairs}
         print(json.dumps({"output": str(output), **sizes, **counts, "note": result.note}))  # noqa: T201
