@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.analyses.tally import is_autosome
+from genomics_dc.analyses.contig_kinds import is_autosome
 from genomics_dc.errors import InputError
 from genomics_dc.kernels.counts import nonreference_dosage
 from genomics_dc.kernels.genotypes import pack_dosage

@@ -12,6 +12,7 @@ from genomics_dc.errors import InputError, UsageError
 from genomics_dc.plots import style
 from genomics_dc.store import build_store
 from tests.analyses.test_projection import store
+from tests.builders import by_group
 
 N_VARIANTS = 600
 
@@ -40,7 +41,7 @@ def world(tmp_path_factory):
     unread[rng.random(unread.shape) < 0.7] = -1
     unread[:, 1] = -1
     view = store(folder, "new", np.concatenate([*new, unread], axis=1), 100 + np.arange(N_VARIANTS))
-    labels = {f"ref{i}": "abc"[g] for i, g in enumerate(group)}
+    labels = {name: [f"ref{i}" for i in np.flatnonzero(group == g)] for g, name in enumerate("abc")}
     return view, reference, labels, known
 
 
@@ -79,7 +80,8 @@ def test_real_people_left_out_get_their_label_as_often_as_said(shared_data, tmp_
     parts = []
     for fold in range(5):
         left_out = np.arange(len(ids)) % 5 == fold
-        found = view.samples(ids[left_out]).ancestry(view.samples(ids[~left_out]), labels, k=10)
+        known = by_group({name: labels[name] for name in ids[~left_out]})
+        found = view.samples(ids[left_out]).ancestry(view.samples(ids[~left_out]), known, k=10)
         parts.append(found.to_pandas().assign(truth=table.loc[ids[left_out]].to_numpy()))
     rows = pd.concat(parts)
     right = rows["nearest"] == rows["truth"]
@@ -109,11 +111,11 @@ def test_the_temperature_makes_an_over_sure_model_honest():
 def test_bad_input(world):
     view, reference, labels, _ = world
     with pytest.raises(InputError, match="a group needs 20 samples or more, but d has 1"):
-        view.ancestry(reference, {**labels, "ref7": "d"})
+        view.ancestry(reference, {**labels, "b": [one for one in labels["b"] if one != "ref7"], "d": ["ref7"]})
     with pytest.raises(InputError, match="all samples of the reference are in a"):
-        view.ancestry(reference, dict.fromkeys(labels, "a"))
-    with pytest.raises(InputError, match="none of its 1 samples with a group is in this view"):
-        view.ancestry(reference, {"nobody": "a"})
+        view.ancestry(reference, {"a": sum(labels.values(), [])})
+    with pytest.raises(InputError, match="1 samples of group a are not in this view"):
+        view.ancestry(reference, {"a": ["nobody"]})
     with pytest.raises(InputError, match="have no variant in common"):
         view.variants(index=[0, 1]).ancestry(reference.variants(index=[2, 3]), labels, k=1)
     with pytest.raises(InputError, match="90 components need more than 90 samples in half of the reference"):
