@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from genomics_dc.analyses import hail_bridge
     from genomics_dc.analyses.view import View, open_store
     from genomics_dc.centre import DataCentre, open_centre
     from genomics_dc.errors import GenomicsError
@@ -22,6 +23,7 @@ __all__ = [
     "Result",
     "View",
     "build_store",
+    "hail_bridge",
     "open_centre",
     "open_store",
     "verify_store",
@@ -33,6 +35,7 @@ _HOME = {
     "Result": "genomics_dc.results",
     "View": "genomics_dc.analyses.view",
     "build_store": "genomics_dc.store",
+    "hail_bridge": "genomics_dc.analyses.hail_bridge",
     "open_centre": "genomics_dc.centre",
     "open_store": "genomics_dc.analyses.view",
     "verify_store": "genomics_dc.store",
@@ -42,7 +45,8 @@ _HOME = {
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    home = import_module(_HOME[name])
+    return home if _HOME[name].endswith(f".{name}") else getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ _BASE = np.zeros(256, dtype=np.int8)
 for _code, _letters in enumerate(("Aa", "Cc", "Gg", "Tt", "Nn"), start=1):
     for _letter in _letters:
         _BASE[ord(_letter)] = _code
-_N = 5
+_N = 5  # the largest
 
 
 def _fill_classes(
@@ -52,7 +52,7 @@ def _fill_classes(
             elif length == 1:
                 ref = base[data[start[v, 0]]]
                 alt = base[data[start[v, a]]]
-                if ref == _N or alt == _N or ref == alt:
+                if max(ref, alt) == _N or ref == alt:
                     classes[v, a] = OTHER
                 else:
                     classes[v, a] = TRANSITION if ref + 2 == alt or alt + 2 == ref else TRANSVERSION

@@ -98,12 +98,12 @@ def exact_neg_log10_p(tables: npt.NDArray[np.integer], midp: bool = False) -> np
     >>> (10.0 ** -exact_neg_log10_p(np.array([[3, 1, 1, 3]]))).round(6)
     array([0.485714])
     """
-    tables = np.ascontiguousarray(tables, dtype=np.int64)
-    if tables.ndim != 2 or tables.shape[1] != 4:
-        raise ValueError(f"tables must have shape (V, 4), not {tables.shape}")
-    if tables.size and tables.min() < 0:
+    whole: npt.NDArray[np.int64] = np.ascontiguousarray(tables, dtype=np.int64)
+    if whole.ndim != 2 or whole.shape[1] != 4:
+        raise ValueError(f"tables must have shape (V, 4), not {whole.shape}")
+    if whole.size and whole.min() < 0:
         raise ValueError("counts must not be negative")
-    ln_p = np.empty(tables.shape[0], dtype=np.float64)
-    _fill_ln_p_jit(tables, midp, ln_p)
+    ln_p = np.empty(whole.shape[0], dtype=np.float64)
+    _fill_ln_p_jit(whole, midp, ln_p)
     values: npt.NDArray[np.float64] = -ln_p / math.log(10.0) + 0.0  # + 0.0: no minus zero
     return values

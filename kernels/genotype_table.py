@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.counts import Genotypes
+from genomics_dc.kernels.counts import Genotypes, checked_genotypes
 
 _PLACES_MAX = 1 << 22  # counts of a block of rows; a site of 60 alleles has 1,890 genotypes
 
@@ -63,6 +63,7 @@ def genotype_texts(genotype: Genotypes, n_alleles: npt.NDArray[np.integer]) -> l
     >>> genotype_texts(np.array([[[0, 2], [2, 0], [1, -2]]], dtype=np.int8), np.array([3]))
     ['0/2:2,1:1']
     """
+    genotype = checked_genotypes(genotype)
     width = int(n_alleles.max()) if len(n_alleles) else 1
     pairs = width * (width + 1) // 2
     names = [f"{a}/{b}" for b in range(width) for a in range(b + 1)] + [str(a) for a in range(width)]
@@ -71,7 +72,7 @@ def genotype_texts(genotype: Genotypes, n_alleles: npt.NDArray[np.integer]) -> l
     step = max(1, _PLACES_MAX // len(names))
     for first in range(0, len(genotype), step):
         table = np.zeros((min(step, len(genotype) - first), len(names)), dtype=np.int32)
-        _fill_table_jit(np.ascontiguousarray(genotype), first, table, width)
+        _fill_table_jit(genotype, first, table, width)
         wanted = (n_alleles[first : first + len(table)] > 2) | (table[:, pairs:] > 0).any(axis=1)
         for row in np.flatnonzero(wanted).tolist():
             places = np.flatnonzero(table[row]).tolist()

@@ -27,7 +27,9 @@ _NEGLIGIBLE = 2.0**-60
 _LN2 = math.log(2.0)
 
 
-def _ln_outcome(ln_factorial: npt.NDArray[np.float64], males: int, m: int, a_in_females: int, females: int, h: int) -> float:
+def _ln_outcome(
+    ln_factorial: npt.NDArray[np.float64], males: int, m: int, a_in_females: int, females: int, h: int
+) -> float:
     """Return ln P(m, h) without its constant part."""
     aa = (a_in_females - h) // 2
     return float(
@@ -91,11 +93,7 @@ def _x_ln_p(
     if females + males == 0:
         return math.nan
     constant = (
-        ln_factorial[n_a]
-        + ln_factorial[n_b]
-        + ln_factorial[males]
-        + ln_factorial[females]
-        - ln_factorial[n_a + n_b]
+        ln_factorial[n_a] + ln_factorial[n_b] + ln_factorial[males] + ln_factorial[females] - ln_factorial[n_a + n_b]
     )
     seen = _ln_outcome_jit(ln_factorial, males, male_a, n_a - male_a, females, h)
     total = 0.0
@@ -139,7 +137,7 @@ def _x_ln_p(
             total += side
             tied += side_tied
     extreme = total - 0.5 * tied if midp else total
-    return min(math.log(extreme) + seen + constant, 0.0)
+    return float(min(math.log(extreme) + seen + constant, 0.0))
 
 
 _x_ln_p_jit = jit(_x_ln_p)
@@ -149,9 +147,7 @@ def _fill_x_ln_p(
     ln_factorial: npt.NDArray[np.float64], counts: npt.NDArray[np.int64], midp: bool, ln_p: npt.NDArray[np.float64]
 ) -> None:
     for v in range(counts.shape[0]):
-        ln_p[v] = _x_ln_p_jit(
-            ln_factorial, counts[v, 0], counts[v, 1], counts[v, 2], counts[v, 3], counts[v, 4], midp
-        )
+        ln_p[v] = _x_ln_p_jit(ln_factorial, counts[v, 0], counts[v, 1], counts[v, 2], counts[v, 3], counts[v, 4], midp)
 
 
 def _fill_ln_factorial(table: npt.NDArray[np.float64]) -> None:
@@ -183,15 +179,15 @@ def exact_neg_log10_p(counts: npt.NDArray[np.integer], midp: bool = False) -> np
     >>> (10.0 ** -exact_neg_log10_p(np.array([[1, 0, 1, 1, 0]]))).round(6)
     array([0.2])
     """
-    counts = np.ascontiguousarray(counts, dtype=np.int64)
-    if counts.ndim != 2 or counts.shape[1] != 5:
-        raise ValueError(f"counts must have shape (V, 5), not {counts.shape}")
-    if counts.size and counts.min() < 0:
+    whole: npt.NDArray[np.int64] = np.ascontiguousarray(counts, dtype=np.int64)
+    if whole.ndim != 2 or whole.shape[1] != 5:
+        raise ValueError(f"counts must have shape (V, 5), not {whole.shape}")
+    if whole.size and whole.min() < 0:
         raise ValueError("counts must not be negative")
-    ln_p = np.empty(counts.shape[0], dtype=np.float64)
-    largest = int((counts @ np.array([2, 2, 2, 1, 1])).max()) if len(counts) else 0
+    ln_p = np.empty(whole.shape[0], dtype=np.float64)
+    largest = int((whole @ np.array([2, 2, 2, 1, 1])).max()) if len(whole) else 0
     table = np.empty(largest + 1, dtype=np.float64)
     _fill_ln_factorial_jit(table)
-    _fill_x_ln_p_jit(table, counts, midp, ln_p)
+    _fill_x_ln_p_jit(table, whole, midp, ln_p)
     values: npt.NDArray[np.float64] = -ln_p / math.log(10.0) + 0.0  # + 0.0: no minus zero
     return values

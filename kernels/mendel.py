@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.counts import Genotypes
+from genomics_dc.kernels.counts import Genotypes, checked_genotypes
 from genomics_dc.kernels.whole_counts import AUTOSOME, FEMALE, MALE, X, _two_alleles_jit
 
 CHILD, FATHER, MOTHER = range(3)
@@ -161,12 +161,13 @@ def whole_errors(
     `genotype` [V, S, P], `kind` int8[V] and `sex` int8[S] are as `whole_counts.whole_counts` takes them; `trios`
     int64[T, 3] are columns of the genotypes. Y and the mitochondrion are left out, and X of a child of unknown sex.
     """
-    if genotype.ndim != 3 or kind.shape != genotype.shape[:1] or sex.shape != genotype.shape[1:2]:
+    genotype = checked_genotypes(genotype)
+    if kind.shape != genotype.shape[:1] or sex.shape != genotype.shape[1:2]:
         raise ValueError(f"kind and sex must fit genotypes (V, S, P), not {genotype.shape}")
     trios = _checked(trios, genotype.shape[1])
     by_variant = np.zeros(len(genotype), dtype=np.int32)
     by_trio, assessed = np.zeros(len(trios), dtype=np.int64), np.zeros(len(trios), dtype=np.int64)
-    _whole_errors_jit(np.ascontiguousarray(genotype), kind, sex, trios, by_variant, by_trio, assessed)
+    _whole_errors_jit(genotype, kind, sex, trios, by_variant, by_trio, assessed)
     return by_variant, by_trio, assessed
 
 

@@ -1,11 +1,11 @@
 """Counts over packed genotypes: by variant with popcount, by sample with bit-sliced adders; nothing is unpacked.
 
-A word is 32 genotypes of two bits (see `genotypes`); with l and h the lower and upper bits of all of them, and m = l & h
-the missing ones, het = l - m and hom_alt = h - m hold for sums of any kind. By variant the sums are popcounts. By
-sample they are sums down a column of bits: eight rows go through a tree of full adders, seven per word, whose carries
-stand in three words (ones, twos, fours) until the eighth row; W. Mula, N. Kurz and D. Lemire, "Faster population counts
-using AVX2 instructions", Comput. J. 61:111-120 (2018), have the tree. All sums are of integers, so any split of the work
-gives the same bytes.
+A word is 32 genotypes of two bits (see `genotypes`). With l and h the lower and upper bits of all, and m = l & h the
+missing ones, het = l - m and hom_alt = h - m hold for sums of any kind. By variant the sums are popcounts. By
+sample they are sums down a column of bits: eight rows go through a tree of full adders, seven for each word, whose
+carries stand in three words (ones, twos, fours) until the eighth row; the tree is that of W. Mula, N. Kurz and
+D. Lemire, "Faster population counts using AVX2 instructions", Comput. J. 61:111-120 (2018). All sums are of integers,
+so any split of the work gives the same bytes.
 
 Letters: V variants, S samples, W = ceil(S / 32) words, M masks.
 """
@@ -111,7 +111,7 @@ def counts_by_mask(words: Words, masks: Words) -> npt.NDArray[np.int32]:
 
 @borrowing_jit
 def _add_eight(words: Words, rows: npt.NDArray[np.int64], first: int, planes: Words, eights: Words) -> None:
-    """Add the bits of rows[first : first + 8] to `planes` [3, W]; fill `eights` [W] with what is carried out of them."""
+    """Add the bits of rows[first : first + 8] to `planes` [3, W]; fill `eights` [W] with what is carried out."""
     r0, r1, r2, r3 = rows[first], rows[first + 1], rows[first + 2], rows[first + 3]
     r4, r5, r6, r7 = rows[first + 4], rows[first + 5], rows[first + 6], rows[first + 7]
     for w in range(words.shape[1]):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.counts import Genotypes
+from genomics_dc.kernels.counts import Genotypes, checked_genotypes
 
 BALANCE_UNITS = 1 << 16
 """What a share of reads of 1 is in the sums."""
@@ -42,6 +42,7 @@ def _balance(
     share_max: float,
     number: npt.NDArray[np.int64],
     total: npt.NDArray[np.int64],
+    off: npt.NDArray[np.int64],
     outside: npt.NDArray[np.int64],
 ) -> None:
     for v in range(genotype.shape[0]):
@@ -59,6 +60,7 @@ def _balance(
             share = second / (first + second)
             number[s] += 1
             total[s] += np.int64(np.rint(share * BALANCE_UNITS))
+            off[s] += np.int64(np.rint(abs(share - 0.5) * BALANCE_UNITS))
             outside[s] += share < share_min or share > share_max
 
 
@@ -115,20 +117,20 @@ def allele_balance(
 
     Returns
     -------
-    int64[3, S]: calls looked at; sum of their shares, in parts of 1 / BALANCE_UNITS; calls outside the two bounds.
+    int64[4, S]: calls looked at; sum of their shares, and of how far these are from a half, in parts of 1 /
+    BALANCE_UNITS; calls outside the two bounds.
 
     Examples
     --------
     >>> import numpy as np
     >>> genotype = np.array([[[0, 1]], [[0, 1]], [[1, 1]]], np.int8)
     >>> allele_balance(genotype, np.array([[[5, 5]], [[19, 1]], [[0, 9]]], np.int16), 10, 0.2, 0.8).tolist()
-    [[2], [36045], [1]]
+    [[2], [36045], [29491], [1]]
     """
-    if genotype.ndim != 3 or depth.ndim != 3 or genotype.shape[:2] != depth.shape[:2]:
+    genotype = checked_genotypes(genotype)
+    if depth.ndim != 3 or genotype.shape[:2] != depth.shape[:2]:
         raise ValueError(f"genotype (V, S, P) and depth (V, S, A) do not fit: {genotype.shape} and {depth.shape}")
-    sums = np.zeros((3, genotype.shape[1]), dtype=np.int64)
+    sums = np.zeros((4, genotype.shape[1]), dtype=np.int64)
     if genotype.shape[2] == 2:
-        _balance_jit(
-            np.ascontiguousarray(genotype), np.ascontiguousarray(depth), reads_min, share_min, share_max, *sums
-        )
+        _balance_jit(genotype, np.ascontiguousarray(depth), reads_min, share_min, share_max, *sums)
     return sums

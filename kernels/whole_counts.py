@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.counts import SAMPLE_COLUMNS, Genotypes
+from genomics_dc.kernels.counts import SAMPLE_COLUMNS, Genotypes, checked_genotypes
 
 AUTOSOME, X, Y, MT = range(4)
 """What a contig is. The pseudoautosomal regions of X and Y count as autosomes."""
@@ -246,11 +246,7 @@ def whole_counts(
     ValueError
         When shapes do not fit, or an allele number is A or larger.
     """
-    if genotype.dtype not in (np.int8, np.int16, np.int32) or genotype.ndim != 3:
-        raise ValueError(
-            "genotype must be int8, int16 or int32 with three dimensions (V, S, P), "
-            f"not {genotype.dtype} with {genotype.ndim}"
-        )
+    genotype = checked_genotypes(genotype)
     n_variants, n_samples, _ = genotype.shape
     if kind.shape != (n_variants,) or sex.shape != (n_samples,) or masks.shape[1:] != (n_samples,):
         raise ValueError(f"kind, sex and masks must fit genotypes of shape {genotype.shape}")
@@ -276,7 +272,7 @@ def whole_counts(
         y_called=np.zeros(n_samples, dtype=np.int64),
     )
     _count_all_jit(
-        np.ascontiguousarray(genotype),
+        genotype,
         np.ascontiguousarray(kind),
         np.ascontiguousarray(sex),
         np.ascontiguousarray(np.maximum(classes, np.int8(0))),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,12 +30,14 @@ from genomics_dc.kernels import linear, logistic
 from genomics_dc.kernels.genotypes import pack_dosage
 from genomics_dc.kernels.linear import DependentColumnError
 from genomics_dc.kernels.status import STATUS_NAMES
-from genomics_dc.results import Result
+from genomics_dc.results import Result, dataset
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure
 
     from genomics_dc.analyses.top_hits import TopHits
+    from genomics_dc.store.blocks import Block, Blocks
     from genomics_dc.store.read import StoreView
 
 Model = Literal["linear", "logistic", "firth"]
@@ -51,6 +54,7 @@ _RULES = {
 # Variants that one task takes: small enough to share between threads, large enough to cost little. Each variant is
 # fitted by itself, so this changes no number.
 _VARIANTS_PER_TASK = {"linear": 1024, "logistic": 512, "firth": 128}
+_SITE_COLUMNS = ("chromosome", "base_pair_location", "effect_allele", "other_allele")
 _LN10 = 2.302585092994046
 TESTS = ("ADD", "FIRTH", "SCORE")
 _TEST_OF_STATUS = np.array([{"firth": 1, "score": 2}.get(name, 0) for name in STATUS_NAMES], dtype=np.int8)
@@ -132,6 +136,25 @@ class AssociationResult(Result):
             for pair in pc.value_counts(pc.cast(self.table["status"], pa.string())).to_pylist()
         }
         return {name: counted[name] for name in STATUS_NAMES if name in counted}
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return estimates along `trait` and `variant`, alleles and places along `variant`.
+
+        Rows that were chosen (`top`) are given along `row`, as they are.
+        """
+        n_variants = len(self) // max(len(self.traits), 1)
+        if not n_variants or len(self) != len(self.traits) * int(str(self.provenance.parameters["n_variants"])):
+            return super().to_xarray()
+        frame = self.to_pandas()
+        shape = (len(self.traits), n_variants)
+        variables: dict[str, Any] = {}
+        for name, values in frame.drop(columns=["variant_id", "trait"]).items():
+            if name in _SITE_COLUMNS:
+                variables[name] = ("variant", values.to_numpy()[:n_variants])
+            else:
+                variables[name] = (("trait", "variant"), values.to_numpy().reshape(shape))
+        ids = frame["variant_id"].to_numpy()[:n_variants]
+        return dataset(variables, {"variant": ids, "trait": list(self.traits)}, self.provenance)
 
     def lambda_gc(self) -> dict[str, float]:
         """Return the genomic inflation factor of each trait (Devlin and Roeder 1999, Biometrics 55:997).
@@ -367,19 +390,22 @@ def associate(
     n_variants = view.n_variants
     if not n_variants:
         raise InputError(f"no variant of {view.path} is left after region and filters; loosen them")
-    blocks, columns, n_columns = _packed(view, store)
+    blocks, field, columns, n_columns = _packed(view, store)
     score_p_max = SCORE_P_MAX if model == "logistic" and not fit_all else None
     groups = _groups(aligned, model, columns, n_columns)
     estimates = _Estimates(len(aligned.trait_names), groups, n_variants)
 
-    def work(task: _Task) -> int:
-        stop = task.start + len(task.packed)
-        for number, group in enumerate(groups):
-            estimates.put(number, group, slice(task.start, stop), _fit(task.packed, group, model, score_p_max))
-        return stop
+    rows = view.sites_index()
+
+    def keep(fitted: _Fitted) -> int:
+        start = int(np.searchsorted(rows, fitted.first_row))
+        for number, (group, fit) in enumerate(zip(groups, fitted.fits, strict=True)):
+            estimates.put(number, group, slice(start, start + len(fit.n)), fit)
+        return start + len(fitted.fits[0].n)
 
     workers = threads or len(os.sched_getaffinity(0))
-    for done in ordered_map(work, _tasks(blocks, _VARIANTS_PER_TASK[model]), threads=workers):
+    fit = partial(_fitted, field, [group.placed for group in groups], model, score_p_max)
+    for done in ordered_map(fit, blocks.cut(_VARIANTS_PER_TASK[model]), threads=workers, then=keep):
         if progress is not None:
             progress(done, n_variants)
     sizes = {aligned.trait_names[t]: group.n_samples for group in groups for t in group.traits}
@@ -401,43 +427,44 @@ def associate(
     return AssociationResult(_table(site_columns(view), aligned.trait_names, groups, estimates), provenance, source)
 
 
-def _fit(
-    packed: npt.NDArray[np.uint8], group: _Group, model: Model, score_p_max: float | None
-) -> linear.LinearFit | logistic.LogisticFit:
-    if isinstance(group.placed, linear.PlacedDesign):
-        return linear.fit_packed(packed, group.placed)
-    return logistic.fit_packed(packed, group.placed, always_firth=model == "firth", score_p_max=score_p_max)
+@dataclass(frozen=True)
+class _Fitted:
+    """The fit of each group over some variants, of which the first is row `first_row` of the store."""
+
+    first_row: int
+    fits: list[linear.LinearFit | logistic.LogisticFit]
 
 
-def _packed(view: StoreView, store: StoreView) -> tuple[Iterator[npt.NDArray[np.uint8]], npt.NDArray[np.int64], int]:
-    """Return packed genotypes by block, the column there of each sample of the view, and how many columns there are.
+def _fitted(
+    field: str,
+    designs: Sequence[linear.PlacedDesign | logistic.PlacedDesign],
+    model: Model,
+    score_p_max: float | None,
+    block: Block,
+) -> _Fitted:
+    """Return the fits of a block; on a cluster this runs on a worker."""
+    packed = block[field] if field == "packed" else pack_dosage(block[field])
+    fits: list[linear.LinearFit | logistic.LogisticFit] = [
+        linear.fit_packed(packed, placed)
+        if isinstance(placed, linear.PlacedDesign)
+        else logistic.fit_packed(packed, placed, always_firth=model == "firth", score_p_max=score_p_max)
+        for placed in designs
+    ]
+    return _Fitted(int(block.index[0]), fits)
+
+
+def _packed(view: StoreView, store: StoreView) -> tuple[Blocks, str, npt.NDArray[np.int64], int]:
+    """Return blocks and the field of genotypes, the column of each sample of the view, and how many columns there are.
 
     The genotypes are those of all samples of the store: to read them whole is faster than to choose. Only where the
     store hides samples are the view's packed anew.
     """
     numbers = view.sample_numbers()
     if store.sample_numbers() is not None:
-        everyone = np.arange(view.n_samples, dtype=np.int64)
-        return (pack_dosage(block["dosage"]) for block in view.blocks("dosage")), everyone, view.n_samples
+        return view.blocks("dosage"), "dosage", np.arange(view.n_samples, dtype=np.int64), view.n_samples
     whole = view if numbers is None else store.variants(index=view.sites_index())
     columns = np.arange(store.n_samples, dtype=np.int64) if numbers is None else numbers
-    return (block["packed"] for block in whole.blocks("packed")), columns, store.n_samples
-
-
-@dataclass(frozen=True)
-class _Task:
-    """Packed genotypes of some variants, of which the first is the view's number `start`."""
-
-    start: int
-    packed: npt.NDArray[np.uint8]
-
-
-def _tasks(blocks: Iterator[npt.NDArray[np.uint8]], size: int) -> Iterator[_Task]:
-    done = 0
-    for packed in blocks:
-        for start in range(0, len(packed), size):
-            yield _Task(done + start, packed[start : start + size])
-        done += len(packed)
+    return whole.blocks("packed"), "packed", columns, store.n_samples
 
 
 def _groups(

@@ -32,7 +32,7 @@ def contig_kinds(
     by_contig = np.array(
         [_KINDS.get(contig_names.canonical(name), AUTOSOME) for name in view.contigs] or [AUTOSOME], np.int8
     )
-    kinds = by_contig[contig]
+    kinds: npt.NDArray[np.int8] = by_contig[contig]
     for number in np.flatnonzero(by_contig == X).tolist():
         assembly = view.assembly or contig_names.accession_assembly(view.contigs[number])
         for start, end in contig_names.pseudoautosomal_x(assembly):

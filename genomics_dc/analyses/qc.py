@@ -40,7 +40,7 @@ from genomics_dc.files import atomic_directory, write_text
 from genomics_dc.kernels.counts import TRANSITION, TRANSVERSION
 from genomics_dc.kernels.whole_counts import AUTOSOME, X
 from genomics_dc.provenance import JsonValue, Provenance
-from genomics_dc.results import Result
+from genomics_dc.results import Result, described_html, elapsed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +88,14 @@ class QCResult:
             f"{good_variants:,} variants and {good_samples:,} samples pass)"
         )
 
+    def _repr_html_(self) -> str:
+        summary = self.summary
+        facts = {
+            what: f"{summary[what]:,}, {summary[f'{what}_pass']:,} pass all thresholds"
+            for what in ("variants", "samples")
+        }
+        return described_html(self, facts | elapsed(self))
+
     @property
     def plot(self) -> QCPlots:
         """The plots: `.missingness()`, `.heterozygosity()`, `.outliers()`, `.hwe_qq()`, … ; see `QCPlots`."""
@@ -105,7 +113,7 @@ class QCResult:
         return {name: table for name, table in named.items() if table is not None}
 
     def write(self, directory: Path | str, *, force: bool = False) -> Path:
-        """Write tables, plots, a page and the MultiQC section into a new directory, whole or not at all; return its path.
+        """Write page, tables, plots and the MultiQC section into a new directory, whole or not at all; return its path.
 
         `index.html`, one file that needs no network; each table as Parquet and TSV, `steps.tsv`, `summary.json`,
         `plots/NAME.svg` and `.png`, and `genomics_dc_*_mqc.json`, which MultiQC finds by their names.
@@ -303,9 +311,7 @@ class _Counted:
             threads=threads,
         )
         sex = check_sex(self.tally, self.kinds, self.facts.sex, limits)
-        table, judged = sample_table(
-            self.view, self.tally, self.kinds, self.facts, fields, sex, limits, provenance
-        )
+        table, judged = sample_table(self.view, self.tally, self.kinds, self.facts, fields, sex, limits, provenance)
         return table, judged, sex
 
     def summary(self, variants: Judged, samples: Judged, sex: SexCheck) -> dict[str, JsonValue]:
@@ -346,8 +352,8 @@ class _Counted:
         on_x = int((self.kinds == X).sum())
         if on_x and not facts.sex_given:
             notes.append(
-                f"{on_x:,} variants are on X and no sexes were given: Hardy-Weinberg is not tested there, and calls are "
-                "counted as they stand; give a table of sexes"
+                f"{on_x:,} variants are on X and no sexes were given: Hardy-Weinberg is not tested there, and calls "
+                "are counted as they stand; give a table of sexes"
             )
         if on_x and self.view.assembly is None:
             notes.append("the assembly of the store is not recorded, so the pseudoautosomal regions count as X")
@@ -363,4 +369,3 @@ class _Counted:
             if number:
                 notes.append(f"{number:,} samples of this view have no row in the table of {role}")
         return notes
-

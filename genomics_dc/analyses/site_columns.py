@@ -6,7 +6,7 @@ A Python string for each variant would take longer than to test it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +76,7 @@ def variant_columns(view: StoreView, *, text: bool = True, position: bool = True
         columns = {"chromosome": words, "base_pair_location": number, "variant_id": words, "ref": words, "alt": words}
         nothing = np.zeros(0, dtype=np.int32)
         return VariantColumns(columns, nothing, nothing, nothing, np.zeros((0, 2), dtype=np.int8))
-    alleles = [band["variant_allele"] for band in bands]
+    alleles: list[Strings] = [cast("Strings", band["variant_allele"]) for band in bands]
     classes = [allele_classes(one.data, one.start, one.end) for one in alleles]
     return VariantColumns(
         columns={name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]} if text else {},
@@ -141,7 +141,7 @@ class _Columns:
         return first
 
     def names(self) -> pa.Array:
-        """The ID column, or contig:position:ref:alt where that is missing."""
+        """Return the ID column, or contig:position:ref:alt where that is missing."""
         unnamed = pc.equal(self.identifier, _MISSING)
         if not pc.any(unnamed).as_py():
             return self.identifier

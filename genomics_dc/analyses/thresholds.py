@@ -39,6 +39,9 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "relatedness.first_degree_kinship_min": (-1.0, 0.5),
         "relatedness.second_degree_kinship_min": (-1.0, 0.5),
         "relatedness.third_degree_kinship_min": (-1.0, 0.5),
+        "ancestry.probability_min": (0.0, 1.0),
+        "ancestry.typical_min": (0.0, 1.0),
+        "ancestry.called_min": (0.0, 1.0),
     }
 )
 

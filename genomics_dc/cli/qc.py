@@ -21,6 +21,7 @@ from genomics_dc.cli.options import (
     RegionOption,
     StoreArgument,
     ThreadsOption,
+    over_blocks,
     selected_view,
 )
 from genomics_dc.cli.progress import progress_bar
@@ -39,8 +40,8 @@ ThresholdsOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add `qc` and `kinship`."""
-    app.command("qc")(qc)
-    app.command("kinship")(kinship)
+    app.command("qc")(over_blocks(qc))
+    app.command("kinship")(over_blocks(kinship))
 
 
 def qc(
@@ -69,7 +70,9 @@ def qc(
     ] = None,
     phenotypes: Annotated[
         Path | None,
-        typer.Option("--phenotypes", help="Table with cases and controls, for their missing genotypes.", metavar="FILE"),
+        typer.Option(
+            "--phenotypes", help="Table with cases and controls, for their missing genotypes.", metavar="FILE"
+        ),
     ] = None,
     trait: Annotated[
         str | None, typer.Option("--trait", help="Column of --phenotypes: 0 and 1, or 1 and 2 (2 is case).")
@@ -90,7 +93,7 @@ def qc(
 ) -> None:
     """Quality of samples and variants: a page, tables, plots, and a section for MultiQC, in the folder --output.
 
-    Example: genomics-dc qc cohort.vcz --output qc/ --sex sex.tsv --pedigree cohort.fam --groups ancestry.tsv --threads 2
+    Example: genomics-dc qc cohort.vcz --output qc/ --sex sex.tsv --pedigree cohort.fam --groups ancestry.tsv
     """
     tables: dict[str, Any] = {"sex": sex, "pedigree": pedigree, "batches": batches, "groups": groups}
     tables |= {"phenotypes": phenotypes}
@@ -107,7 +110,9 @@ def qc(
             counted: Result = (view.variant_qc if only == "variants" else view.sample_qc)(**options, progress=tell)
         counted.write(output, force=force)
         shape = {only: len(counted)}
-        text = json.dumps({"output": str(output), **shape}) if as_json else f"{len(counted):,} {only}\nwritten to {output}"
+        text = (
+            json.dumps({"output": str(output), **shape}) if as_json else f"{len(counted):,} {only}\nwritten to {output}"
+        )
         print(text)  # noqa: T201
         return
     with progress_bar() as tell:
@@ -172,7 +177,6 @@ def kinship(
 
     Example: genomics-dc kinship cohort.vcz --output kinship.tsv --kinship-min 0.0442 --plot kinship
     """
-    from genomics_dc.analyses.relatedness import DEGREES
     from genomics_dc.analyses.relatedness import kinship as kinship_of
 
     if output.suffix not in (".parquet", ".tsv"):
@@ -186,8 +190,7 @@ def kinship(
         from genomics_dc.plots import style
 
         style.save(result.plot.kinship(), plot)
-    found = result.table["relationship"].to_pylist()
-    counts = {name: found.count(name) for name in DEGREES}
+    counts = result.degree_counts()
     if as_json:
         sizes = {"samples": result.n_samples, "pairs": result.n_pairs}
         print(json.dumps({"output": str(output), **sizes, **counts, "note": result.note}))  # noqa: T201

@@ -21,6 +21,7 @@ from genomics_dc.cli.options import (
     OutputOption,
     RegionOption,
     StoreArgument,
+    bytes_of,
     narrowed,
     selected_view,
 )
@@ -49,7 +50,7 @@ PlanOption = Annotated[
 LenientOption = Annotated[
     bool, typer.Option("--lenient", help="Mend what breaks the specification where that is possible, and say what.")
 ]
-InfoOrderOption = Annotated[bool, typer.Option("--keep-info-order", help="Remember the order of INFO keys.")]
+InfoOrderOption = Annotated[bool, typer.Option("--keep-info-order", help="Remember the order of INFO and FORMAT keys.")]
 LocalAllelesOption = Annotated[
     bool,
     typer.Option("--local-alleles", help="Keep AD and PL only of alleles that a call carries (LAA, LAD, LPL)."),
@@ -115,7 +116,7 @@ def build(
             assembly=assembly,
             force=force,
             workers=threads,
-            memory_bytes=_bytes(memory),
+            memory_bytes=bytes_of(memory),
             plan=plan,
             lenient=lenient,
             keep_info_order=keep_info_order,
@@ -129,20 +130,6 @@ def build(
         typer.echo(
             f"{built.path}: {built.n_variants:,} variants x {built.n_samples:,} samples, hash {built.store_hash}"
         )
-
-
-def _bytes(text: str) -> int:
-    """Return the number of bytes that "800M" or "4G" means."""
-    units = {"K": 10, "M": 20, "G": 30, "T": 40}
-    digits = text.upper().removesuffix("B").removesuffix("I")
-    shift = units.get(digits[-1:], 0)
-    try:
-        number = float(digits[:-1] if shift else digits)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 2.0**50:
-        raise UsageError(f"--memory should be a size such as 800M or 4G, not {text}")
-    return int(number * 2**shift)
 
 
 @store_app.command()
@@ -165,7 +152,7 @@ def plan(
         planned = plan_store(
             vcfs,
             threads=threads,
-            memory_bytes=_bytes(memory),
+            memory_bytes=bytes_of(memory),
             lenient=lenient,
             keep_info_order=keep_info_order,
             local_alleles=local_alleles,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,15 +20,17 @@ from genomics_dc.cli.options import (
     OutputOption,
     RegionOption,
     StoreArgument,
+    over_blocks,
     selected_view,
 )
+from genomics_dc.cli.progress import progress_bar
 from genomics_dc.errors import UsageError
 from genomics_dc.files import refuse_existing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("pca")(pca)
+    app.command("pca")(over_blocks(pca))
 
 
 def pca(
@@ -60,16 +61,8 @@ def pca(
         raise UsageError(f"{output}: the name of a result ends with .parquet or .tsv")
     refuse_existing(output, force=force)
     view = selected_view(store, region=region, keep=keep, extract=extract, maf=maf, hwe=hwe, missing=missing)
-    show = sys.stderr.isatty()
-    result = run(
-        view,
-        components,
-        seed=seed,
-        threads=threads,
-        progress=lambda number, residual: (
-            typer.echo(f"pass {number}: residual {residual:.1e}", err=True) if show else None
-        ),
-    )
+    with progress_bar("components") as tell:
+        result = run(view, components, seed=seed, threads=threads, progress=tell)
     result.write(output, force=force)
     drawn = result.plot.save(plots) if plots is not None else []
     if as_json:

@@ -1,4 +1,4 @@
-"""Plots of the samples of a cohort: sex from X and Y, outliers in every measure, batches. NaN is missing and left out."""
+"""Plots of samples: sex from X and Y, outliers in every measure, batches. NaN means missing and is left out."""
 
 from __future__ import annotations
 
@@ -128,7 +128,9 @@ def batches(names: Sequence[str], call_rates: Sequence[Floats], limit: float | N
     if limit is not None:
         style.threshold_line(one, limit, f"limit {limit:.0%}")
     style.percent(one.xaxis)
-    one.set_yticks(range(len(names)), [f"{name} ({len(rates):,})" for name, rates in zip(names, call_rates, strict=True)])
+    one.set_yticks(
+        range(len(names)), [f"{name} ({len(rates):,})" for name, rates in zip(names, call_rates, strict=True)]
+    )
     one.grid(False, axis="y")
     one.set_ylim(-0.6, max(len(names), 1) - 0.4)
     one.set_xlabel("variants with a genotype")

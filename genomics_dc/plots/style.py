@@ -68,6 +68,9 @@ PNG_DOTS_PER_INCH = 150
 # Above this many points an SVG becomes slow to open; a plot then draws its points as one embedded picture.
 RASTERISE_ABOVE_POINTS = 5_000
 
+# Behind words that stand among bars and points.
+_ON_WHITE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
+
 _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -202,6 +205,7 @@ def threshold_line(
             va="top",
             fontsize=8,
             color=VERMILLION,
+            bbox=_ON_WHITE,
         )
     else:
         axes.axhline(value, color=VERMILLION, linestyle="--", linewidth=1.2)
@@ -215,6 +219,7 @@ def threshold_line(
             va="bottom",
             fontsize=8,
             color=VERMILLION,
+            bbox=_ON_WHITE,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.errors import InputError, UsageError
-from genomics_dc.kernels import genotypes
 from genomics_dc.kernels.vcf.records import Strings
 from genomics_dc.reference import contigs as contig_names
 from genomics_dc.store import schema
-from genomics_dc.store.loader import Loader, bands
+from genomics_dc.store.blocks import BlockReader, Blocks
+from genomics_dc.store.loader import Loader
 from genomics_dc.store.opened import Opened, Words, words_of
-from genomics_dc.store.ordered import default_threads, ordered
 
 if TYPE_CHECKING:
     import zarr
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from genomics_dc.store.vcf.header import Field
 
 Rows = npt.NDArray[np.int64]
-
-_MEMORY_BYTES = 256 << 20
 
 # A frequency that equals the threshold is kept, although 0.07 * 100 is more than 7 in floating point.
 _ROUNDING = 2.0**-44
@@ -69,30 +66,6 @@ class Sites:
             )
         ]
         return words_of(made)
-
-
-@dataclass(frozen=True, repr=False)
-class Block:
-    """Some variants of a view that lie in one chunk: `index` int64[V] is their row in the store."""
-
-    index: Rows
-    arrays: Mapping[str, npt.NDArray[Any]]
-
-    def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        return self.arrays[name]
-
-    def __getattr__(self, name: str) -> npt.NDArray[Any]:
-        arrays: Mapping[str, npt.NDArray[Any]] = object.__getattribute__(self, "arrays")
-        if name in arrays:
-            return arrays[name]
-        raise AttributeError(f"this block was asked for {', '.join(arrays) or 'nothing'}, not for {name}")
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(f"{name}{list(array.shape)}" for name, array in self.arrays.items())
-        return f"Block({len(self)} variants: {shapes})"
 
 
 @dataclass(frozen=True)
@@ -142,6 +115,13 @@ class StoreView:
     def __repr__(self) -> str:
         rows = f"{len(self._rows):,}" if "_rows" in self.__dict__ or not self._steps else "some"
         return f"{type(self).__name__}({self.path.name}: {rows} variants x {self.n_samples:,} samples)"
+
+    def _repr_html_(self) -> str:
+        from genomics_dc.results import described_html
+
+        rows = f"{len(self._rows):,}" if "_rows" in self.__dict__ or not self._steps else "counted when asked for"
+        facts = {"store": self.path.name, "variants": rows, "samples": f"{self.n_samples:,}"}
+        return described_html(self, facts | ({"genome build": self.assembly} if self.assembly else {}))
 
     @property
     def path(self) -> Path:
@@ -293,8 +273,8 @@ class StoreView:
         """Return the variants of this view without genotypes."""
         return self._sites_of(self._rows)
 
-    def blocks(self, *fields: str) -> Iterator[Block]:
-        """Yield the view in blocks of variants that follow the chunk grid.
+    def blocks(self, *fields: str) -> Blocks:
+        """Return the blocks of the view, which follow the chunk grid, to be read one after another.
 
         Threads read and decode the blocks that come next, a few, and as many as a quarter of a gigabyte holds: the
         reader of a wide cohort has one in memory.
@@ -310,35 +290,14 @@ class StoreView:
         Raises
         ------
         StoreError
-            When a chunk is damaged or missing, or the store has no such array.
+            When the store has no such array; while blocks are read, when a chunk is damaged or missing.
         UsageError
             When "packed" is asked of a view of some samples.
+        ResourceError
+            While blocks are read, when one does not fit below the memory ceiling.
         """
-        wanted = fields or (schema.FIELD_DOSAGE,)
-        if schema.FIELD_PACKED in wanted and self._sample_numbers is not None:
-            raise UsageError("packed genotypes are of all samples of the store; ask this view for dosage")
-        array_of = {name: _ARRAY_OF_FIELD.get(name, name) for name in wanted}
-        loader = self.loader(*array_of.values())
-        rows = self._rows
-        n_samples = len(self._shared.sample_ids) if schema.FIELD_DOSAGE in wanted else 0
-
-        def block_of(part: Rows) -> Block:
-            arrays = loader.load(part)
-            parts: dict[str, npt.NDArray[Any]] = {}
-            for name in wanted:
-                values = arrays[array_of[name]]
-                if isinstance(values, Strings):
-                    parts[name] = words_of(values)
-                elif name == schema.FIELD_DOSAGE:
-                    parts[name] = genotypes.unpack_dosage(values, n_samples, self._sample_numbers)
-                else:
-                    parts[name] = values if values.flags.writeable else values.copy()
-            return Block(part, parts)
-
-        block_bytes = loader.step * (loader.row_bytes(self.n_samples) + (self.n_samples if n_samples else 0))
-        threads = default_threads()
-        ahead = min(threads + 1, _MEMORY_BYTES // max(block_bytes, 1))
-        yield from ordered(block_of, bands(rows, loader.step), threads=threads, ahead=ahead)
+        reader = BlockReader(self._shared, fields or (schema.FIELD_DOSAGE,), self._sample_numbers)
+        return Blocks(reader, self._rows)
 
     def extents(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return contig number, start and end of each variant, int64[V]; zero-based half-open."""
@@ -363,6 +322,14 @@ class StoreView:
     def filter_names(self) -> tuple[str, ...]:
         """Return the names of FILTERs by number: the columns of `variant_filter`."""
         return self._shared.filters
+
+    def has_array(self, name: str) -> bool:
+        """Tell whether the store has an array of that path."""
+        return name in self._shared.files
+
+    def whole_array(self, name: str) -> npt.NDArray[Any]:
+        """Return an array that is not over the records or samples of this view, whole."""
+        return self._shared.files.array(name).read()
 
     def zarr_group(self) -> zarr.Group:
         """Return the VCF Zarr group of the whole store, read-only and checked, for vcztools, sgkit or xarray."""
@@ -515,9 +482,3 @@ class StoreView:
             filters=self._filter_names(rows) if rows.size else words_of([]),
             quality=shared.numbers(schema.VARIANT_QUALITY, rows).astype(np.float32),
         )
-
-
-_ARRAY_OF_FIELD: Mapping[str, str] = {
-    schema.FIELD_DOSAGE: schema.PACKED_DOSAGE,
-    schema.FIELD_PACKED: schema.PACKED_DOSAGE,
-}

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genomics_dc.kernels import counts
-from genomics_dc.kernels import genotypes as packing
 
 dosages = hnp.arrays(np.int8, st.tuples(st.integers(0, 9), st.integers(0, 9)), elements=st.integers(-1, 2))
 
@@ -75,19 +74,11 @@ def test_allele_counts_are_counts(genotype):
 
 @given(dosages, st.data())
 @settings(deadline=None)
-def test_sample_counts_are_counts_and_both_paths_agree(dosage, data):
+def test_sample_counts_are_counts(dosage, data):
     classes = data.draw(hnp.arrays(np.int8, dosage.shape[0], elements=st.integers(0, 4)))
     by_allele = np.stack([np.zeros_like(classes), classes], axis=1)
     expected = definition_by_sample(as_genotype(dosage), by_allele)
     np.testing.assert_array_equal(counts.sample_counts(dosage, classes), expected)
-    np.testing.assert_array_equal(counts.sample_counts_any(as_genotype(dosage), by_allele), expected)
-
-
-@given(genotypes(), st.data())
-@settings(deadline=None)
-def test_sample_counts_with_many_alleles_and_any_ploidy(genotype, data):
-    classes = data.draw(hnp.arrays(np.int8, (genotype.shape[0], 4), elements=st.integers(0, 4)))
-    np.testing.assert_array_equal(counts.sample_counts_any(genotype, classes), definition_by_sample(genotype, classes))
 
 
 @given(dosages, st.integers(0, 9), st.data())
@@ -97,26 +88,6 @@ def test_blocks_of_variants_add_up(dosage, cut, data):
     whole = counts.sample_counts(dosage, classes)
     parts = counts.sample_counts(dosage[:cut], classes[:cut]) + counts.sample_counts(dosage[cut:], classes[cut:])
     np.testing.assert_array_equal(whole, parts)
-
-
-@given(dosages, st.data())
-@settings(deadline=None)
-def test_weights_of_missing_genotypes_are_summed(dosage, data):
-    weight = data.draw(hnp.arrays(np.int64, dosage.shape[0], elements=st.integers(0, 2**40)))
-    expected = (np.where(dosage < 0, 1, 0) * weight[:, None]).sum(axis=0)
-    np.testing.assert_array_equal(counts.weight_where_missing(dosage, weight), expected)
-
-
-def test_plink2_sample_counts_of_a_worked_site():
-    """What `plink2 --sample-counts` (v2.00a3.5) printed for A>C,AT,<DEL> with genotypes 1/2, 2/2, 0/3, 1/1."""
-    genotype = np.array([[[1, 2], [2, 2], [0, 3], [1, 1]]], dtype=np.int8)
-    classes = np.array([[0, counts.TRANSVERSION, counts.INSERTION, counts.OTHER]], dtype=np.int8)
-    found = dict(zip(counts.SAMPLE_COLUMNS, counts.sample_counts_any(genotype, classes).T.tolist(), strict=True))
-    assert found["het"] == [1, 0, 1, 0]
-    assert found["hom_alt"] == [0, 1, 0, 1]
-    assert found["transversions"] == [1, 0, 0, 1]
-    assert found["insertions"] == [1, 1, 0, 0]
-    assert found["other_alts"] == [0, 0, 1, 0]
 
 
 def test_nonreference_dosage_sets_the_reference_against_the_rest():
@@ -136,8 +107,6 @@ def test_wrong_arrays_are_refused():
         counts.genotype_counts(np.zeros((2, 2), dtype=np.int64))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="classes must lie in"):
         counts.sample_counts(np.zeros((1, 2), dtype=np.int8), np.array([5], dtype=np.int8))
-    with pytest.raises(ValueError, match="allele numbers must be below 2"):
-        counts.sample_counts_any(np.full((1, 1, 2), 2, dtype=np.int8), np.zeros((1, 2), dtype=np.int8))
 
 
 def test_scikit_allel_counts_the_same():
@@ -151,6 +120,3 @@ def test_scikit_allel_counts_the_same():
     found = counts.genotype_counts(dosage)
     np.testing.assert_array_equal(found[:, counts.HOM_REF], theirs.is_hom_ref().sum(axis=1))
     np.testing.assert_array_equal(found[:, counts.MISSING], theirs.is_missing().sum(axis=1))
-    by_sample = counts.sample_counts_any(whole, np.zeros((200, 4), dtype=np.int8))
-    np.testing.assert_array_equal(by_sample[:, 1], theirs.is_het().sum(axis=0))
-    np.testing.assert_array_equal(by_sample[:, 2], theirs.is_hom_alt().sum(axis=0))

@@ -21,7 +21,7 @@ from genomics_dc.analyses.quality.arithmetic import ratio
 from genomics_dc.kernels import counts as count_kernels
 from genomics_dc.kernels import mendel, packed_counts
 from genomics_dc.kernels.genotype_table import genotype_texts
-from genomics_dc.kernels.whole_counts import AUTOSOME, Y, WholeCounts, whole_counts
+from genomics_dc.kernels.whole_counts import AUTOSOME, WholeCounts, Y, whole_counts
 from genomics_dc.store import schema
 
 if TYPE_CHECKING:
@@ -148,9 +148,7 @@ class Counter:
         self._trios = facts.trios if facts.trios is not None and len(facts.trios) else None
         self._loaders: dict[str, Loader] = {}
         self._sums: list[packed_counts.SampleSums] = []  # those that no thread adds to just now
-        self._needs_genotypes = (
-            of_samples or numbers is not None or len(self.masks) > 0 or self._trios is not None
-        )
+        self._needs_genotypes = of_samples or numbers is not None or len(self.masks) > 0 or self._trios is not None
 
     def count(self, threads: int, tell: Callable[[str, float], None]) -> Tally:
         """Return the counts; the same for any number of threads."""
@@ -272,8 +270,8 @@ class Counter:
                 if n_alleles[row] > 2:
                     tally.copies_text[place] = ",".join(map(str, counts.copies[row, 1 : n_alleles[row]].tolist()))
                     tally.hwe_text[place] = tests.by_allele[row]
-                if texts[row] is not None:
-                    tally.genotypes_text[place] = texts[row]
+                if (text := texts[row]) is not None:
+                    tally.genotypes_text[place] = text
             _add_samples(tally, counts)
             _add_errors(tally, places, errors)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels import hwe, hwe_x
-from genomics_dc.kernels.whole_counts import AUTOSOME, X, WholeCounts
+from genomics_dc.kernels.whole_counts import AUTOSOME, WholeCounts, X
 
 Floats = npt.NDArray[np.float64]
 _Whole = npt.NDArray[np.integer]

@@ -228,7 +228,9 @@ def _labels(words: Sequence[str | None]) -> tuple[tuple[str, ...], npt.NDArray[n
 def _trios(table: SampleTable, reader: _Reader) -> dict[str, Any]:
     columns = [_named(table, names) for names in (_FATHER_COLUMNS, _MOTHER_COLUMNS)]
     if columns[0] is None or columns[1] is None:
-        raise InputError(f"{table.source} needs columns father and mother; it has {', '.join(table.names[:5]) or 'none'}")
+        raise InputError(
+            f"{table.source} needs columns father and mother; it has {', '.join(table.names[:5]) or 'none'}"
+        )
     fathers, mothers = _cells(table, columns[0]), _cells(table, columns[1])
     trios: list[tuple[int, int, int]] = []
     incomplete = 0
@@ -237,7 +239,9 @@ def _trios(table: SampleTable, reader: _Reader) -> dict[str, Any]:
         if child in named:
             raise InputError(f"{_place(table, row)}: sample {child} is its own parent; mend the pedigree")
         if len(named) == 2 and father == mother:
-            raise InputError(f"{_place(table, row)}: father and mother of sample {child} are one sample; mend the pedigree")
+            raise InputError(
+                f"{_place(table, row)}: father and mother of sample {child} are one sample; mend the pedigree"
+            )
         if not named or child not in reader.position:
             continue
         if len(named) == 2 and all(name in reader.position for name in named):

@@ -18,19 +18,27 @@ if TYPE_CHECKING:
 
 
 class QCTrios(Result):
-    """One row per trio: `sample_id`, `father`, `mother`, `family` (a number; children of the same parents share it),
-    `complete` (autosomal and X variants where all three are called), `errors`, `error_rate` = errors / complete.
+    """One row per trio.
+
+    `sample_id`, `father`, `mother`, `family` (a number that children of the same parents share), `complete` (autosomal
+    and X variants where all three are called), `errors`, `error_rate` = errors / complete.
 
     An error can stand where one parent is missing, so `errors` may count variants that `complete` does not.
     """
 
 
 class QCFamilies(Result):
-    """One row per pair of parents: `family`, `father`, `mother`, `children`, `errors`, `error_rate` over all children."""
+    """One row per pair of parents.
+
+    `family`, `father`, `mother`, `children`, and over all children `errors` and `error_rate`.
+    """
 
 
 class QCBatches(Result):
-    """One row per batch: `batch`, `samples`, `call_rate`, `call_rate_min` of its worst sample, `het_rate`, `failing`."""
+    """One row per batch.
+
+    `batch`, `samples`, `call_rate`, `call_rate_min` of its worst sample, `het_rate`, `failing` samples.
+    """
 
 
 def trio_table(view: StoreView, facts: SampleFacts, tally: Tally, provenance: Provenance) -> QCTrios:

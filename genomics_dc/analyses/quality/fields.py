@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,8 @@ class SampleFields:
     """float64[S] each, NaN where the store has no such field or a sample no such call.
 
     `mean_depth` reads and `mean_gq` over all calls with the field; `depth_x` and `depth_y` mean depth on X and Y over
-    that on autosomes; `het_allele_balance` mean share of reads of the later allele at heterozygous calls of autosomes,
-    `het_unbalanced_rate` the share of these calls with a share of reads outside the bounds.
+    that on autosomes. Of heterozygous calls on autosomes: `het_allele_balance` mean share of reads of the later allele,
+    `het_imbalance` mean distance of that share from a half, `het_unbalanced_rate` calls with one outside the bounds.
     """
 
     mean_depth: Floats
@@ -39,6 +39,7 @@ class SampleFields:
     depth_x: Floats
     depth_y: Floats
     het_allele_balance: Floats
+    het_imbalance: Floats
     het_unbalanced_rate: Floats
 
 
@@ -56,11 +57,12 @@ def sample_field_means(
     quality, quality_calls = _sums(view, QUALITY, kinds, threads)
     autosomal = ratio(depth[AUTOSOME], depth_calls[AUTOSOME])
     nothing = np.full(view.n_samples, np.nan)
-    balance, unbalanced = nothing, nothing
+    balance, imbalance, unbalanced = nothing, nothing, nothing
     on_autosomes = view.sites_index()[kinds == AUTOSOME]
     if on_autosomes.size and ALLELE_DEPTH in view.fields and None not in (reads_min, share_min, share_max):
-        calls, shares, outside = _balance(view, on_autosomes, (reads_min, share_min, share_max), threads)
+        calls, shares, off, outside = _balance(view, on_autosomes, (reads_min, share_min, share_max), threads)
         balance = ratio(shares, calls * sample_fields.BALANCE_UNITS)
+        imbalance = ratio(off, calls * sample_fields.BALANCE_UNITS)
         unbalanced = ratio(outside, calls)
     return SampleFields(
         mean_depth=ratio(depth.sum(axis=0), depth_calls.sum(axis=0) * _UNITS),
@@ -68,6 +70,7 @@ def sample_field_means(
         depth_x=ratio(ratio(depth[X], depth_calls[X]), autosomal),
         depth_y=ratio(ratio(depth[Y], depth_calls[Y]), autosomal),
         het_allele_balance=balance,
+        het_imbalance=imbalance,
         het_unbalanced_rate=unbalanced,
     )
 
@@ -84,7 +87,8 @@ def _sums(view: StoreView, name: str, kinds: npt.NDArray[np.int8], threads: int)
 
     def sums(part: Integers) -> tuple[Integers, Integers]:
         place = int(np.searchsorted(rows, part[0]))
-        return sample_fields.sums_by_kind(loader.load(part)[name], kinds[place : place + len(part)], _N_KINDS, _UNITS)
+        values = cast("npt.NDArray[Any]", loader.load(part)[name])
+        return sample_fields.sums_by_kind(values, kinds[place : place + len(part)], _N_KINDS, _UNITS)
 
     for part_total, part_number in ordered_map(sums, loader.parts(rows), threads=threads):
         total += part_total
@@ -99,13 +103,13 @@ def _balance(
     reads_min, share_min, share_max = (float(limit or 0.0) for limit in limits)
 
     def sums(part: Integers) -> Integers:
-        arrays = loader.load(part)
+        arrays = cast("dict[str, npt.NDArray[Any]]", loader.load(part))
         genotype, depth = arrays[schema.CALL_GENOTYPE], arrays[ALLELE_DEPTH]
         if depth.ndim != 3:
-            return np.zeros((3, view.n_samples), dtype=np.int64)
+            return np.zeros((4, view.n_samples), dtype=np.int64)
         return sample_fields.allele_balance(genotype, depth, int(reads_min), share_min, share_max)
 
-    total = np.zeros((3, view.n_samples), dtype=np.int64)
+    total = np.zeros((4, view.n_samples), dtype=np.int64)
     for part in ordered_map(sums, loader.parts(rows), threads=threads):
         total += part
     return total

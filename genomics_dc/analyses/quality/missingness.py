@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Missingness:
-    """By variant: `call_rates` by batch, `missing_rates` of controls and cases, p of both questions; NaN: not assessed."""
+    """By variant: `call_rates` by batch, missing rates of controls and cases, p of both questions.
+
+    NaN is not assessed.
+    """
 
     call_rates: dict[str, Floats]
     batch_p: Floats | None
@@ -39,7 +42,8 @@ def differential_missingness(tally: Tally, facts: SampleFacts, masks: npt.NDArra
     missing = tally.missing_by_mask
     assessed = (missing >= 0).all(axis=1) if missing.shape[1] else np.ones(len(missing), dtype=bool)
     rates = [
-        np.where(assessed, 1.0 - ratio(missing[:, m], np.full(len(missing), sizes[m])), np.nan) for m in range(len(masks))
+        np.where(assessed, 1.0 - ratio(missing[:, m], np.full(len(missing), sizes[m])), np.nan)
+        for m in range(len(masks))
     ]
     batch_p = None
     if n_batches:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genomics_dc.analyses.quality.pictures import spoken
 from genomics_dc.analyses.quality.steps import PASS
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _SAMPLE_COLUMNS = (
     ("ti_tv", "Ti/Tv", "{:.2f}"),
     ("singletons", "singletons", "{:,}"),
     ("mean_depth", "depth", "{:.1f}"),
-    ("het_unbalanced_rate", "unbalanced hets", "{:.1%}"),
+    ("het_imbalance", "imbalance of hets", "{:.3f}"),
     ("sex_given", "sex given", "{}"),
     ("sex_shown", "sex shown", "{}"),
 )
@@ -52,12 +53,11 @@ def quality_page(result: QCResult, pictures: Mapping[str, bytes]) -> str:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((folder / "quality.html.j2").read_text(encoding="utf-8"))
     words = result.plot.in_words()
-    steps = result.steps.table.to_pylist()
     return template.render(
         css=(folder / "quality.css").read_text(encoding="utf-8"),
         summary=result.summary,
         figures=_figures(result),
-        steps={level: [row for row in steps if row["level"] == level] for level in ("variant", "sample")},
+        steps={level: _steps(result, level) for level in ("variant", "sample")},
         pictures=[
             {
                 "name": name,
@@ -82,7 +82,11 @@ def _figures(result: QCResult) -> list[tuple[str, str, str]]:
     figures = [
         _share("samples pass", summary["samples_pass"], summary["samples"]),
         _share("variants pass", summary["variants_pass"], summary["variants"]),
-        ("–" if summary["genotypes_missing_rate"] is None else f"{summary['genotypes_missing_rate']:.3%}", "genotypes missing", ""),
+        (
+            "–" if summary["genotypes_missing_rate"] is None else f"{summary['genotypes_missing_rate']:.3%}",
+            "genotypes missing",
+            "",
+        ),
         ("–" if summary["ti_tv"] is None else f"{summary['ti_tv']:.3f}", "Ti/Tv", "of single-base ALT alleles"),
         (f"{summary['variants_with_one_allele']:,}", "variants with one allele", "in these samples"),
         (f"{summary['variants_with_many_alleles']:,}", "variants of many alleles", "more than one ALT"),
@@ -91,6 +95,19 @@ def _figures(result: QCResult) -> list[tuple[str, str, str]]:
         errors = result.trios.table["errors"].to_pylist() if result.trios is not None else []
         figures.append((f"{sum(errors):,}", "Mendelian errors", f"in {summary['trios']:,} trios"))
     return figures
+
+
+def _steps(result: QCResult, level: str) -> list[dict[str, Any]]:
+    """Return the thresholds of variants or samples; those that ask the same of several measures stand together."""
+    groups: list[dict[str, Any]] = []
+    for row in result.steps.table.to_pylist():
+        if row["level"] != level:
+            continue
+        said = {name: row[name] for name in ("unit", "why", "source")}
+        if not groups or any(groups[-1][name] != text for name, text in said.items()):
+            groups.append({**said, "rows": []})
+        groups[-1]["rows"].append({**row, "name": spoken(row["criterion"])})
+    return groups
 
 
 def _share(name: str, part: int, whole: int) -> tuple[str, str, str]:
@@ -110,7 +127,7 @@ def _outliers(result: QCResult) -> dict[str, Any]:
     rows = [
         {
             "cells": ["–" if row[name] is None else form.format(row[name]) for name, _, form in columns],
-            "words": row["filter"].replace("outlier_", "").replace("_", " ").split(";"),
+            "words": [spoken(word) for word in row["filter"].split(";")],
         }
         for row in shown.to_pylist()
     ]

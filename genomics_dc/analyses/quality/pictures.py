@@ -27,8 +27,25 @@ _METRIC_NAMES = {
     "singletons": "singletons",
     "mean_depth": "mean depth",
     "mean_gq": "mean GQ",
-    "het_unbalanced_rate": "unbalanced hets",
+    "het_imbalance": "imbalance of hets",
 }
+
+
+_CRITERION_NAMES = {
+    "missing_rate": "missing genotypes",
+    "hwe": "Hardy-Weinberg",
+    "batch_missing": "missing by batch",
+    "case_missing": "missing in cases",
+    "mendel": "Mendelian errors",
+    "call_rate": "call rate",
+    "sex_mismatch": "sex",
+    **{f"outlier_{name}": f"outlier in {text}" for name, text in _METRIC_NAMES.items()},
+}
+
+
+def spoken(criterion: str) -> str:
+    """Return a criterion as people say it."""
+    return _CRITERION_NAMES.get(criterion, criterion)
 
 
 @dataclass(frozen=True)
@@ -142,7 +159,7 @@ class QCPlots:
         return figures
 
     def in_words(self) -> dict[str, str]:
-        """What each plot shows, for who cannot see it."""
+        """Return what each plot shows, for who cannot see it."""
         result, limits = self.result, self.result.thresholds
         missing, call_rate = floats(result.variants, "missing_rate"), floats(result.samples, "call_rate")
         p, het = floats(result.variants, "hwe_neg_log10_p"), floats(result.samples, "het_rate")
@@ -151,7 +168,9 @@ class QCPlots:
         tested = p[np.isfinite(p)]
         failing = {row["criterion"]: row["failing"] for row in result.steps.table.to_pylist()}
         outlying = ", ".join(
-            f"{_METRIC_NAMES[name]} {failing[f'outlier_{name}']:,}" for name in OUTLIER_METRICS if failing[f"outlier_{name}"]
+            f"{_METRIC_NAMES[name]} {failing[f'outlier_{name}']:,}"
+            for name in OUTLIER_METRICS
+            if failing[f"outlier_{name}"]
         )
         rare = np.minimum(frequency, 1.0 - frequency)
         least = f"{limits.value('variants.hwe_p_min'):g}" if limits.value("variants.hwe_p_min") is not None else "off"
@@ -160,11 +179,12 @@ class QCPlots:
             f"By sample: {_spread(1.0 - call_rate)}.",
             "heterozygosity": f"Scatter plot of the share of heterozygous calls of each sample: {_spread(het)}.",
             "outliers": "Strip plot of how far each sample lies from the median of its group. Outliers: "
-            + (outlying or "none") + ".",
+            + (outlying or "none")
+            + ".",
             "allele_frequency": f"Bar chart of how many variants are how rare: {int((rare < 0.01).sum()):,} below 1 %, "
             f"{int(((rare >= 0.01) & (rare < 0.05)).sum()):,} from 1 to 5 %, {int((rare >= 0.05).sum()):,} above.",
-            "hwe_qq": f"Observed against expected minus log 10 p of {tested.size:,} Hardy-Weinberg tests; the largest is "
-            f"{tested.max():.3g}; limit p {least}, {failing['hwe']:,} beyond it."
+            "hwe_qq": f"Observed against expected minus log 10 p of {tested.size:,} Hardy-Weinberg tests; the largest "
+            f"is {tested.max():.3g}; limit p {least}, {failing['hwe']:,} beyond it."
             if tested.size
             else "No variant could be tested for Hardy-Weinberg equilibrium.",
             "ti_tv": f"Transitions per transversion by allele frequency, and by sample: "

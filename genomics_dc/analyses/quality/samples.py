@@ -32,7 +32,7 @@ OUTLIER_METRICS = (
     "singletons",
     "mean_depth",
     "mean_gq",
-    "het_unbalanced_rate",
+    "het_imbalance",
 )
 """What is held against the median of a sample's group, in this order."""
 
@@ -45,8 +45,9 @@ class SampleQC(Result):
     `homozygous_observed`, `homozygous_expected`, `called_autosomes`, and `f_inbreeding` = (observed - expected) /
     (called - expected), the method of moments, as `plink2 --het`; `transitions`, `transversions`, `ti_tv`,
     `insertions`, `deletions`, `insertion_deletion_ratio`, `singletons` (ALT alleles no other sample of the view
-    carries); `mean_depth` (reads) and `mean_gq` over the calls that have the field; `het_allele_balance` and
-    `het_unbalanced_rate`, a hint of contamination from the reads of heterozygous calls; `sex_given`, `sex_shown` and
+    carries); `mean_depth` (reads) and `mean_gq` over the calls that have the field; hints of contamination from the
+    reads of heterozygous calls: `het_allele_balance` the mean share of ALT, `het_imbalance` the mean distance of that
+    share from a half, `het_unbalanced_rate` the calls outside the bounds; `sex_given`, `sex_shown` and
     `sex_check` (match, mismatch, ambiguous, not given; null where not assessed), from `f_x`, the F of X, and
     `y_call_rate`; `depth_x`, `depth_y` relative to autosomes; `filter`: PASS, or what the sample fails, joined by ";".
     """
@@ -79,7 +80,7 @@ def sample_table(
         "singletons": count["singletons"].astype(np.float64),
         "mean_depth": fields.mean_depth,
         "mean_gq": fields.mean_gq,
-        "het_unbalanced_rate": fields.het_unbalanced_rate,
+        "het_imbalance": fields.het_imbalance,
     }
     judged = judge("sample", n, _checks(metrics, facts, sex, limits), limits)
     whole = {name: pa.array(count[name], pa.int64()) for name in SAMPLE_COLUMNS}
@@ -109,7 +110,8 @@ def sample_table(
         "mean_depth": float_of["mean_depth"],
         "mean_gq": float_of["mean_gq"],
         "het_allele_balance": nullable(fields.het_allele_balance),
-        "het_unbalanced_rate": float_of["het_unbalanced_rate"],
+        "het_imbalance": float_of["het_imbalance"],
+        "het_unbalanced_rate": nullable(fields.het_unbalanced_rate),
         "sex_given": words(facts.sex, list(NAMES)),
         "sex_shown": words(sex.shown, list(NAMES)),
         "sex_check": words(sex.check, list(CHECKS)),

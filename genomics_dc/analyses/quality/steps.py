@@ -98,7 +98,9 @@ def judge(level: str, n: int, checks: Sequence[Check], limits: Thresholds) -> Ju
     return Judged(words(codes.reshape(-1), names), left, steps)
 
 
-def deviations(values: Floats, group: npt.NDArray[np.integer] | None = None, samples_min: float | None = None) -> Floats:
+def deviations(
+    values: Floats, group: npt.NDArray[np.integer] | None = None, samples_min: float | None = None
+) -> Floats:
     """Return how far each value lies from its group's median, in scaled median absolute deviations; float64, signed.
 
     `group` are whole numbers by row, below zero for a row in none; None is one group. NaN where the value or the group

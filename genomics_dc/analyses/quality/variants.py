@@ -44,10 +44,12 @@ class VariantQC(Result):
     genotype as text, where there are more than two alleles or haploid calls; `AC` copies of all ALT alleles together,
     `AC_by_allele` (comma-separated, where there is more than one), `AN`, `AF` = AC / AN; `missing_rate`;
     `f_inbreeding` = 1 - observed / expected heterozygotes; `hwe_p`, exact mid-p, with `hwe_neg_log10_p`, and `hwe_note`
-    when there is none. At more than two alleles each is set against the rest: `hwe_p` is the least and `hwe_p_by_allele`
-    has all, reference first. On X `hwe_p` is of females, and `hwe_x_p` takes males' alleles too. With tables of samples:
-    `call_rate_BATCH` by batch, `batch_missing_p`, `missing_rate_controls`, `missing_rate_cases`, `case_missing_p`,
-    `mendel_errors`. Last `filter`: PASS, or the thresholds failed, joined by ";".
+    when there is none. At more than two alleles each is set against the rest: `hwe_p` is the least, and
+    `hwe_p_by_allele` has all, reference first. On X `hwe_p` is of females, and `hwe_x_p` takes males' alleles too.
+
+    With tables of samples: `call_rate_BATCH` by batch, `batch_missing_p`, `missing_rate_controls`,
+    `missing_rate_cases`, `case_missing_p`, `mendel_errors`. Last `filter`: PASS, or the thresholds failed, joined by
+    ";".
     """
 
     DISTINCT = frozenset({"base_pair_location", "variant_id"})

@@ -22,9 +22,16 @@ class SexedCohort(NamedTuple):
 
 
 def write_sexed_cohort(
-    folder: Path, *, n_founders: int = 80, n_trios: int = 20, n_autosomal: int = 300, n_x: int = 200, seed: int = 1
+    folder: Path,
+    *,
+    n_founders: int = 80,
+    n_trios: int = 20,
+    n_autosomal: int = 300,
+    n_x: int = 200,
+    seed: int = 1,
+    het_males: bool = True,
 ) -> SexedCohort:
-    """Write a cohort of founders and children. Some calls are missing or wrong; a few males are heterozygous on X."""
+    """Write a cohort of founders and children: some calls are missing, some wrong, `het_males` on X too."""
     rng = np.random.default_rng(seed)
     n = n_founders + n_trios
     males = rng.random(n) < 0.5
@@ -54,16 +61,21 @@ def write_sexed_cohort(
                 alleles[child] = from_mother
         wrong = rng.random(n) < 0.02
         alleles[wrong, 0] = 1 - alleles[wrong, 0]
+        if contig == "X" and not het_males:
+            alleles[males, 1] = alleles[males, 0]
         lost = rng.random(n) < np.where(case & (number % 7 == 0), 0.3, 0.03)
         if contig == "Y":
             alleles[:, 1] = alleles[:, 0]
             lost = lost | (~males & (rng.random(n) < 0.95))
-        calls = ["./." if gone else f"{min(pair)}/{max(pair)}" for pair, gone in zip(alleles.tolist(), lost, strict=True)]
-        lines.append("\t".join([contig, str(first + 100 * number), f"v{number}", "A", "G", ".", ".", ".", "GT", *calls]))
+        calls = [
+            "./." if gone else f"{min(pair)}/{max(pair)}" for pair, gone in zip(alleles.tolist(), lost, strict=True)
+        ]
+        lines.append(
+            "\t".join([contig, str(first + 100 * number), f"v{number}", "A", "G", ".", ".", ".", "GT", *calls])
+        )
     vcf = folder / "sexed.vcf"
     vcf.write_text("\n".join(lines) + "\n")
     parents = {int(child): (names[father], names[mother]) for child, father, mother in trios}
-    # a child of whose parents one is not in the cohort
     rows = [(name, *parents.get(number, ("0", "0")), 1 if males[number] else 2) for number, name in enumerate(names)]
     (folder / "sexed.fam").write_text("".join(f"F {name} {f} {m} {s} -9\n" for name, f, m, s in rows))
     (folder / "sex.tsv").write_text("sample_id\tsex\n" + "".join(f"{name}\t{s}\n" for name, _, _, s in rows))
