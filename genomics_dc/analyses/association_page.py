@@ -25,6 +25,7 @@ _TRAITS_MAX = 12
 _HITS_MAX = 20
 _LOCI_MAX = 4
 _GENOME_WIDE_NEG_LOG10_P = 7.30103
+_P_TEXT = f"{SUGGESTIVE_P:.0e}".replace("e-05", "×10⁻⁵")
 _SCALED_FROM = 1000  # samples from which the inflation of a smaller study says something
 
 STATUS_MEANINGS = {
@@ -189,9 +190,9 @@ def _hits(
     except InputError as error:  # such as an id that stands twice: the page is written all the same, and says so
         return None, f"Loci cannot be told apart: {error}."
     if not len(hits):
-        return hits, f"No variant has p below {SUGGESTIVE_P:g}."
+        return hits, f"No variant has p below {_P_TEXT}."
     words = (
-        f"Clumps with p below {SUGGESTIVE_P:g}: a variant with r² above 0.1 to a stronger one within 250 kb joins it."
+        f"Clumps with p below {_P_TEXT}: a variant with r² above 0.1 to a stronger one within 250 kb joins it."
     )
     if len(hits) > _HITS_MAX:
         words += f" The first {_HITS_MAX} of {len(hits):,} are here."
