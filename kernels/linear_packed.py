@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import common_genotype_jit, count_jit, list_code_jit
+from genomics_dc.kernels.lanes import LANES, sum_rows
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
 from genomics_dc.kernels.status import COLLINEAR, EXACT_FIT, MONOMORPHIC, OK, TOO_FEW
 from genomics_dc.kernels.tails import _neg_log10_p_t_by_table_jit, _neg_log10_p_t_jit
 
-LANES = 8
 # Variants whose carriers are listed together.
 _BATCH = 128
 # Share of a variant's variance outside the covariates below which it counts as their sum (R^2 > 0.999999).
@@ -56,47 +56,15 @@ def _add_up(
     middle: int,
     end: int,
     factor: float,
-    out: npt.NDArray[np.float64],
-    v: int,
+    near: npt.NDArray[np.float64],
+    far: npt.NDArray[np.float64],
 ) -> None:
-    """Set out[0..7, v] to the sum of the tile's rows listed from begin to middle, plus factor times those to end."""
-    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
-    for at in range(middle, end):
-        row = tile[listed[at]]
-        a0 += row[0]
-        a1 += row[1]
-        a2 += row[2]
-        a3 += row[3]
-        a4 += row[4]
-        a5 += row[5]
-        a6 += row[6]
-        a7 += row[7]
-    a0 *= factor
-    a1 *= factor
-    a2 *= factor
-    a3 *= factor
-    a4 *= factor
-    a5 *= factor
-    a6 *= factor
-    a7 *= factor
-    for at in range(begin, middle):
-        row = tile[listed[at]]
-        a0 += row[0]
-        a1 += row[1]
-        a2 += row[2]
-        a3 += row[3]
-        a4 += row[4]
-        a5 += row[5]
-        a6 += row[6]
-        a7 += row[7]
-    out[0, v] = a0
-    out[1, v] = a1
-    out[2, v] = a2
-    out[3, v] = a3
-    out[4, v] = a4
-    out[5, v] = a5
-    out[6, v] = a6
-    out[7, v] = a7
+    """Set near[0..7] to the sum of the tile's rows listed from begin to middle, plus factor times those to end."""
+    sum_rows(tile, listed, begin, middle, near)
+    if end > middle:
+        sum_rows(tile, listed, middle, end, far)
+        for lane in range(LANES):
+            near[lane] += factor * far[lane]
 
 
 add_up_jit = jit(_add_up)
@@ -226,6 +194,8 @@ def _fit(
     n_traits = yy_full.size
     n_tiles = weights.shape[0]
     sums = np.empty((n_tiles * LANES, _BATCH))
+    near = np.empty(LANES)
+    far = np.empty(LANES)
     listed = np.empty(_BATCH * n_samples, dtype=np.int32)
     absent = np.empty(n_samples, dtype=np.int32)
     bounds = np.zeros((_BATCH, 3), dtype=np.int64)
@@ -269,15 +239,10 @@ def _fit(
         for tile in range(n_tiles):
             for v in range(n_variants):
                 add_up_jit(
-                    weights[tile],
-                    listed,
-                    bounds[v, 0],
-                    bounds[v, 1],
-                    bounds[v, 2],
-                    steps[v, 2],
-                    sums[tile * LANES : (tile + 1) * LANES],
-                    v,
+                    weights[tile], listed, bounds[v, 0], bounds[v, 1], bounds[v, 2], steps[v, 2], near, far
                 )
+                for lane in range(LANES):
+                    sums[tile * LANES + lane, v] = near[lane]
         for j in range(n_traits):
             for v in range(n_variants):
                 totals[j, v] = yy_full[j]

@@ -21,8 +21,9 @@ from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _BLOCK = 256  # samples whose columns stay in the nearest cache
-_STEP_MIN = 1e-7  # Newton squares it: what is left after such a step is rounding
-_FIRTH_STEP_MIN = 1e-8
+# Lengths of a step over all samples. Newton squares it: what is left after such a step is rounding.
+_STEP_MIN = 1e-6
+_FIRTH_STEP_MIN = 1e-7
 _STEP_MAX = 5.0
 _NEWTON_TURNS_MAX = 12
 _FIRTH_TURNS_MAX = 25
@@ -73,8 +74,8 @@ def _probabilities(
         probability[s] = 1.0 / (1.0 + probability[s] * factor[s])
 
 
-# Not reordered: the two parts of ln 2 must be taken off one after the other.
-_probabilities_jit = jit(_probabilities)
+# Fused but not reordered: the two parts of ln 2 must be taken off one after the other.
+_probabilities_jit = cast("Callable[..., None]", numba.njit(nogil=True, cache=True, fastmath={"contract"})(_probabilities))
 
 
 def _dots(
@@ -122,28 +123,95 @@ def _dots(
 _dots_jit = _vector_jit(_dots)
 
 
+def _dots_of_two(
+    left: npt.NDArray[np.float64],
+    other: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.float64],
+    first: int,
+    n_rows: int,
+    n: int,
+    out: npt.NDArray[np.float64],
+    out_other: npt.NDArray[np.float64],
+) -> None:
+    """As `_dots` for two vectors at once, four rows at a time: each number that is loaded is used more than once."""
+    i = 0
+    while i + 4 <= n_rows:
+        a = rows[i][first : first + n]
+        b = rows[i + 1][first : first + n]
+        c = rows[i + 2][first : first + n]
+        d = rows[i + 3][first : first + n]
+        left_a = left_b = left_c = left_d = 0.0
+        other_a = other_b = other_c = other_d = 0.0
+        for s in range(n):
+            value = left[s]
+            second = other[s]
+            left_a += value * a[s]
+            left_b += value * b[s]
+            left_c += value * c[s]
+            left_d += value * d[s]
+            other_a += second * a[s]
+            other_b += second * b[s]
+            other_c += second * c[s]
+            other_d += second * d[s]
+        out[i] += left_a
+        out[i + 1] += left_b
+        out[i + 2] += left_c
+        out[i + 3] += left_d
+        out_other[i] += other_a
+        out_other[i + 1] += other_b
+        out_other[i + 2] += other_c
+        out_other[i + 3] += other_d
+        i += 4
+    while i < n_rows:
+        a = rows[i][first : first + n]
+        left_a = other_a = 0.0
+        for s in range(n):
+            left_a += left[s] * a[s]
+            other_a += other[s] * a[s]
+        out[i] += left_a
+        out_other[i] += other_a
+        i += 1
+
+
+_dots_of_two_jit = _vector_jit(_dots_of_two)
+
+
 def _advance(
-    x: npt.NDArray[np.float64], step: npt.NDArray[np.float64], eta: npt.NDArray[np.float64]
-) -> tuple[float, float]:
-    """Add x' step to the linear predictors; return the largest move and the largest |linear predictor|."""
+    x: npt.NDArray[np.float64], step: npt.NDArray[np.float64], step_max: float, eta: npt.NDArray[np.float64]
+) -> tuple[float, bool]:
+    """Add x' step to the linear predictors; return the length of the move, and whether it keeps within bounds.
+
+    Within bounds: no sample moved by `step_max`, none is so far out that its probability is 0 or 1.
+    """
     size, n_samples = x.shape
     moves = np.empty(_BLOCK)
-    largest = 0.0
-    furthest = 0.0
+    squares = 0.0
+    outside = 0.0
     for first in range(0, n_samples, _BLOCK):
         n = min(_BLOCK, n_samples - first)
         moves[:] = 0.0
-        for i in range(size):
-            row = x[i][first : first + n]
-            value = step[i]
+        i = 0
+        while i + 4 <= size:
+            a = x[i][first : first + n]
+            b = x[i + 1][first : first + n]
+            c = x[i + 2][first : first + n]
+            d = x[i + 3][first : first + n]
             for s in range(n):
-                moves[s] += value * row[s]
+                moves[s] += step[i] * a[s] + step[i + 1] * b[s] + step[i + 2] * c[s] + step[i + 3] * d[s]
+            i += 4
+        while i < size:
+            a = x[i][first : first + n]
+            for s in range(n):
+                moves[s] += step[i] * a[s]
+            i += 1
         here = eta[first : first + n]
         for s in range(n):
             here[s] += moves[s]
-            largest = max(largest, abs(moves[s]))
-            furthest = max(furthest, abs(here[s]))
-    return largest, furthest
+        # A largest value would not compile to vectors, as it must not lose a NaN; sums do.
+        for s in range(n):
+            squares += moves[s] * moves[s]
+            outside += 0.0 if abs(moves[s]) < step_max and abs(here[s]) < _RUNAWAY else 1.0
+    return math.sqrt(squares), outside == 0.0
 
 
 _advance_jit = _vector_jit(_advance)
@@ -156,11 +224,11 @@ def _point(
     probability: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64],
     scale: npt.NDArray[np.int64],
+    scaled: npt.NDArray[np.float64],
     information: npt.NDArray[np.float64],
 ) -> None:
     """Fill probabilities, weights and the lower triangle of X' W X at the linear predictors `eta`."""
     size, n_samples = x.shape
-    scaled = np.empty(_BLOCK)
     information[:] = 0.0
     for first in range(0, n_samples, _BLOCK):
         n = min(_BLOCK, n_samples - first)
@@ -172,9 +240,17 @@ def _point(
             w[s] = there[s] * p[s] * (1.0 - p[s])
         for i in range(size):
             row = x[i][first : first + n]
+            target = scaled[i]
             for s in range(n):
-                scaled[s] = w[s] * row[s]
-            _dots_jit(scaled, x, first, i + 1, n, information[i])
+                target[s] = w[s] * row[s]
+        i = 0
+        while i + 2 <= size:
+            # up to whole fours of rows: what lands above the diagonal is never read
+            n_rows = min((i + 5) // 4 * 4, size)
+            _dots_of_two_jit(scaled[i], scaled[i + 1], x, first, n_rows, n, information[i], information[i + 1])
+            i += 2
+        if i < size:
+            _dots_jit(scaled[i], x, first, i + 1, n, information[i])
 
 
 _point_jit = _vector_jit(_point)
@@ -188,25 +264,39 @@ def _leverages(
 ) -> None:
     """Fill the hat diagonal, weight * x' (X' W X)^-1 x, from the Cholesky factor of X' W X."""
     size, n_samples = x.shape
-    solved = np.empty((size, _BLOCK))
+    lower = np.zeros((size, size))  # the inverse of the factor, column after column
+    column = np.empty(size)
+    for k in range(size):
+        column[:] = 0.0
+        column[k] = 1.0
+        solve_lower_jit(factor, size, column)
+        for i in range(k, size):
+            lower[i, k] = column[i]
+    solved = np.empty(_BLOCK)
     for first in range(0, n_samples, _BLOCK):
         n = min(_BLOCK, n_samples - first)
         total = out[first : first + n]
         total[:] = 0.0
         for i in range(size):
-            row = solved[i]
-            given = x[i][first : first + n]
-            for s in range(n):
-                row[s] = given[s]
-            for k in range(i):
-                other = solved[k]
-                share = factor[i, k]
+            solved[:] = 0.0
+            k = 0
+            while k + 4 <= i + 1:
+                a = x[k][first : first + n]
+                b = x[k + 1][first : first + n]
+                c = x[k + 2][first : first + n]
+                d = x[k + 3][first : first + n]
                 for s in range(n):
-                    row[s] -= share * other[s]
-            inverse = 1.0 / factor[i, i]
+                    solved[s] += (
+                        lower[i, k] * a[s] + lower[i, k + 1] * b[s] + lower[i, k + 2] * c[s] + lower[i, k + 3] * d[s]
+                    )
+                k += 4
+            while k <= i:
+                a = x[k][first : first + n]
+                for s in range(n):
+                    solved[s] += lower[i, k] * a[s]
+                k += 1
             for s in range(n):
-                row[s] *= inverse
-                total[s] += row[s] * row[s]
+                total[s] += solved[s] * solved[s]
         w = weight[first : first + n]
         for s in range(n):
             total[s] *= w[s]
@@ -233,11 +323,12 @@ def _settle(
     weight = np.empty(n_samples)
     scale = np.empty(_BLOCK, dtype=np.int64)
     step = np.empty(size)
-    _largest, furthest = _advance_jit(x, coefficients, eta)
+    scaled = np.empty((size, _BLOCK))
+    moved, inside = _advance_jit(x, coefficients, _RUNAWAY, eta)
     for _turn in range(_NEWTON_TURNS_MAX):
-        if not furthest < _RUNAWAY:
+        if not inside:
             return False
-        _point_jit(x, present, eta, probability, weight, scale, factor)
+        _point_jit(x, present, eta, probability, weight, scale, scaled, factor)
         if not cholesky_jit(factor, size, _PIVOT_SHARE):
             return False
         for s in range(n_samples):
@@ -246,12 +337,10 @@ def _settle(
         _dots_jit(probability, x, 0, size, n_samples, step)
         solve_lower_jit(factor, size, step)
         solve_upper_jit(factor, size, step)
-        largest, furthest = _advance_jit(x, step, eta)
-        if not largest < _STEP_MAX:
-            return False
+        moved, inside = _advance_jit(x, step, _STEP_MAX, eta)
         for i in range(size):
             coefficients[i] += step[i]
-        if largest < _STEP_MIN:
+        if inside and moved < _STEP_MIN:
             return True
     return False
 
@@ -297,11 +386,12 @@ def _settle_firth(
     change = np.empty(size)
     along = np.empty(size)
     inverse = np.empty((size, size))
-    _largest, furthest = _advance_jit(x, coefficients, eta)
+    scaled = np.empty((size, _BLOCK))
+    moved, inside = _advance_jit(x, coefficients, _RUNAWAY, eta)
     for turn in range(_FIRTH_TURNS_MAX):
-        if not furthest < _RUNAWAY:
+        if not inside:
             return False
-        _point_jit(x, present, eta, probability, weight, scale, factor)
+        _point_jit(x, present, eta, probability, weight, scale, scaled, factor)
         if turn == 0:
             inverse[:] = factor
         if not cholesky_jit(factor, size, _PIVOT_SHARE):
@@ -353,12 +443,10 @@ def _settle_firth(
                 value += inverse[i, k] * score[k]
             step[i] = value
             before[i] = score[i]
-        largest, furthest = _advance_jit(x, step, eta)
-        if not largest < _STEP_MAX:
-            return False
+        moved, inside = _advance_jit(x, step, _STEP_MAX, eta)
         for i in range(size):
             coefficients[i] += step[i]
-        if largest < _FIRTH_STEP_MIN:
+        if inside and moved < _FIRTH_STEP_MIN:
             return True
     return False
 

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import count_jit, list_code_jit
-from genomics_dc.kernels.linear_packed import LANES, add_up_jit, list_carriers_jit
+from genomics_dc.kernels.lanes import LANES
+from genomics_dc.kernels.linear_packed import add_up_jit, list_carriers_jit
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
 from genomics_dc.kernels.status import MONOMORPHIC, NOT_CONVERGED, SCORE, TOO_FEW
 from genomics_dc.kernels.tails import _neg_log10_p_normal_jit
@@ -47,7 +48,8 @@ def _score(
     leaves the sums; the coefficients of the covariates follow by one Newton step.
     """
     n_basis = directions.shape[1]
-    sums = np.empty((tiles.shape[0] * LANES, 1))
+    sums = np.empty(tiles.shape[0] * LANES)
+    far = np.empty(LANES)
     listed = np.empty(n_samples, dtype=np.int32)
     ends = np.zeros(2, dtype=np.int64)
     steps = np.empty(3)
@@ -72,16 +74,16 @@ def _score(
             continue
         list_carriers_jit(row, members, n_samples, het, hom, n_absent, listed, 0, ends, steps)
         for tile in range(tiles.shape[0]):
-            add_up_jit(tiles[tile], listed, 0, ends[0], ends[1], steps[2], sums[tile * LANES : (tile + 1) * LANES], 0)
+            add_up_jit(tiles[tile], listed, 0, ends[0], ends[1], steps[2], sums[tile * LANES : (tile + 1) * LANES], far)
         spread = 0.0
         for at in range(ends[0], ends[1]):
             spread += weight[listed[at]]
         spread *= steps[2] * steps[2]
         for at in range(ends[0]):
             spread += weight[listed[at]]
-        score = sums[n_basis, 0]
+        score = sums[n_basis]
         for i in range(n_basis):
-            along[i] = sums[i, 0]
+            along[i] = sums[i]
         status[v] = NOT_CONVERGED
         starts[v, :n_basis] = null
         starts[v, n_basis] = 0.0
