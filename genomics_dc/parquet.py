@@ -2,8 +2,7 @@
 
 A hundred traits over the same variants are a hundred row groups with the same positions, alleles and ids. Parquet's
 footer says for each row group where its columns lie, and nothing forbids two of them to lie in the same place. So each
-different part of a column is encoded once, by pyarrow and on threads, and the footer points to it as often as it occurs.
-Floats are stored plain: they hardly repeat, and to compress them takes longer than to write them.
+different part of a column is encoded once, by pyarrow, and the footer points to it as often as it occurs. Floats are stored plain: they hardly repeat, and to compress them takes longer than to write them.
 
 Footer: Thrift's compact protocol, of which a struct is here a list of (field number, type, value). The numbers of
 fields are those of `parquet.thrift` of the Apache Parquet format, version 2.

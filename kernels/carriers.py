@@ -1,9 +1,9 @@
 """Who carries what, from genotypes packed 32 to a word: counts, lists of carriers, lists of the missing.
 
-A sum over samples of weight times dosage needs few visits when the dosage is counted from the genotype that most samples
-have: all others are listed, with what their dosage differs by. Codes 0, 1, 2 are copies of ALT, 3 is missing; sample s
-of the store stands in word s // 32 at bits 2 * (s % 32), and `members` uint64[W] has a bit at the lower of the two for
-each sample that takes part.
+A sum over samples of weight times dosage needs few visits when the dosage is counted from the genotype that most
+samples have: all others are listed, with what their dosage differs by. Codes 0, 1, 2 are copies of ALT, 3 is missing;
+sample s of the store stands in word s // 32 at bits 2 * (s % 32), and `members` uint64[W] has a bit at the lower of the
+two for each sample that takes part.
 """
 
 from __future__ import annotations
@@ -100,28 +100,50 @@ def words_of_packed(packed: npt.NDArray[np.uint8], n_words: int) -> npt.NDArray[
     return words.view("<u8")
 
 
-def recoded(words: npt.NDArray[np.uint64], coding: str) -> npt.NDArray[np.uint64]:
-    """Return packed genotypes under another coding: "dominant" 0, 1, 1, "recessive" 0, 0, 1; "additive" as they are.
-
-    Missing stays missing. "het" is 0, 1, 0.
+def recoded(packed: npt.NDArray[np.uint8], coding: str) -> npt.NDArray[np.uint8]:
+    """Return packed genotypes under another coding: "dominant" 0, 1, 1 or "recessive" 0, 0, 1; missing stays missing.
 
     Raises
     ------
     ValueError
         When there is no such coding.
+
+    Examples
+    --------
+    >>> recoded(np.array([[0b11_10_01_00]], dtype=np.uint8), "dominant").tolist() == [[0b11_01_01_00]]
+    True
     """
-    low_places = np.uint64(0x5555555555555555)
-    low = words & low_places
-    high = (words >> np.uint64(1)) & low_places
-    missing = low & high
     if coding == "additive":
-        return words
-    if coding == "dominant":
-        one = low | high
-    elif coding == "recessive":
-        one = high
-    elif coding == "het":
-        one = low
-    else:
-        raise ValueError(f"no coding is called {coding}")
-    return one | (missing << np.uint64(1))
+        return packed
+    if coding not in ("dominant", "recessive"):
+        raise ValueError(f"coding must be additive, dominant or recessive, not {coding}")
+    low_places = np.uint8(0x55)
+    low = packed & low_places
+    high = (packed >> np.uint8(1)) & low_places
+    one = low | high if coding == "dominant" else high
+    return one | ((low & high) << np.uint8(1))
+
+
+def _fill_frequency(
+    words: npt.NDArray[np.uint64],
+    members: npt.NDArray[np.uint64],
+    n_members: int,
+    frequency: npt.NDArray[np.float64],
+) -> None:
+    """Fill the frequency of ALT among the members that are called; NaN where none is."""
+    for v in range(words.shape[0]):
+        het, hom, n_absent = count_jit(words[v], members)
+        n = n_members - n_absent
+        frequency[v] = (het + 2 * hom) / (2.0 * n) if n > 0 else np.nan
+
+
+_fill_frequency_jit = jit(_fill_frequency)
+
+
+def frequency_of(
+    packed: npt.NDArray[np.uint8], members: npt.NDArray[np.uint64], n_members: int
+) -> npt.NDArray[np.float64]:
+    """Return float64[V], the frequency of ALT among the members with a genotype; NaN where none has one."""
+    frequency = np.empty(packed.shape[0])
+    _fill_frequency_jit(words_of_packed(packed, members.size), members, n_members, frequency)
+    return frequency

@@ -1,8 +1,8 @@
 """Least squares of many traits on packed genotypes: the inner loops of `kernels.linear`.
 
-The weights (covariate basis, then trait residuals) lie in tiles of eight columns, so that one sample's part of a tile is
-one line of cache and a tile of a cohort stays near the processor; the carriers of some variants are listed once and each
-tile goes over the lists. A column's sum does not depend on its neighbours, nor a variant's on others.
+The weights (covariate basis, then trait residuals) lie in tiles of eight columns, so that one sample's part of a tile
+is one line of cache and a tile of a cohort stays near the processor; the carriers of some variants are listed once and
+each tile goes over the lists. A column's sum does not depend on its neighbours, nor a variant's on others.
 """
 
 from __future__ import annotations
@@ -238,9 +238,7 @@ def _fit(
                 end = bounds[v, 2]
         for tile in range(n_tiles):
             for v in range(n_variants):
-                add_up_jit(
-                    weights[tile], listed, bounds[v, 0], bounds[v, 1], bounds[v, 2], steps[v, 2], near, far
-                )
+                add_up_jit(weights[tile], listed, bounds[v, 0], bounds[v, 1], bounds[v, 2], steps[v, 2], near, far)
                 for lane in range(LANES):
                     sums[tile * LANES + lane, v] = near[lane]
         for j in range(n_traits):

@@ -326,6 +326,27 @@ def place(prepared: LogisticDesign, samples: npt.NDArray[np.int64], n_store_samp
     return PlacedDesign(prepared, columns, n_store_samples, members, case_members, tiled(sums), weight, directions)
 
 
+def scored_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> tuple[LogisticFit, npt.NDArray[np.float64]]:
+    """Return the score test of every variant, status SCORE, and float64[V, K + 2] where a fit may begin."""
+    prepared = placed.prepared
+    found = _empty_fit(packed.shape[0])
+    starts = np.empty((packed.shape[0], prepared.null.size + 1))
+    score_jit(
+        words_of_packed(packed, placed.members.size),
+        placed.members,
+        placed.case_members,
+        prepared.n_samples,
+        int(prepared.cases.sum()),
+        placed.tiles,
+        placed.weight,
+        placed.directions,
+        prepared.null,
+        starts,
+        *_outputs(found),
+    )
+    return found, starts
+
+
 def fit_packed(
     packed: npt.NDArray[np.uint8],
     placed: PlacedDesign,
@@ -361,21 +382,7 @@ def fit_packed(
         dosage = genotypes.unpack_dosage(packed, placed.n_store_samples, placed.columns)
         return fit(dosage, placed.prepared, always_firth=always_firth)
     prepared = placed.prepared
-    found = _empty_fit(packed.shape[0])
-    starts = np.empty((packed.shape[0], prepared.null.size + 1))
-    score_jit(
-        words_of_packed(packed, placed.members.size),
-        placed.members,
-        placed.case_members,
-        prepared.n_samples,
-        int(prepared.cases.sum()),
-        placed.tiles,
-        placed.weight,
-        placed.directions,
-        prepared.null,
-        starts,
-        *_outputs(found),
-    )
+    found, starts = scored_packed(packed, placed)
     again = (found.status == NOT_CONVERGED) | (
         (found.status == SCORE) & (found.neg_log10_p >= -math.log10(score_p_max))
     )

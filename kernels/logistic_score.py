@@ -1,6 +1,7 @@
 """The score test of every variant against one case-control trait (Rao 1948, Proc. Camb. Phil. Soc. 44:50).
 
-The model without the variant is fitted once; of each variant only those are visited whose genotype is not the commonest.
+The model without the variant is fitted once; of each variant only samples are visited whose genotype is not the
+commonest.
 """
 
 from __future__ import annotations

@@ -3,272 +3,48 @@
 Complete case, as PLINK 2 `--glm` has it: a sample without the trait or a covariate is left out of that trait, one
 without a genotype out of that variant. Traits that are complete in the same samples are fitted together. A variant that
 cannot be tested stays in the result with the reason in `status`.
+
+X: males count as 0 or 2, sex is a covariate, samples of unknown sex are left out (`xchr_model` 1: 0 or 1; 0: X is left
+out). Y: males. Y and MT: an estimate is of one copy. That is PLINK 2's way; X is taken as a whole, so give the
+pseudoautosomal regions as a view of their own under another contig name.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from genomics_dc.analyses import association_groups as grouping
 from genomics_dc.analyses import phenotypes as samples_by
+from genomics_dc.analyses.association_models import SCORE_P_MAX, SPA_P_MAX, Coding, Model, Question
+from genomics_dc.analyses.association_result import AssociationPlots, AssociationResult
+from genomics_dc.analyses.association_table import Estimates, table_of
+from genomics_dc.analyses.collinear import collinear_notes
+from genomics_dc.analyses.genotype_blocks import Source, dosages_of, source_of
 from genomics_dc.analyses.lineage import provenance_of
 from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.permutation import Permutations, Piece, permutation_p
+from genomics_dc.analyses.sex import sex_of
 from genomics_dc.analyses.site_columns import site_columns
 from genomics_dc.errors import InputError, UsageError
-from genomics_dc.files import atomic_path, refuse_existing
-from genomics_dc.kernels import linear, logistic
-from genomics_dc.kernels.genotypes import pack_dosage
-from genomics_dc.kernels.linear import DependentColumnError
-from genomics_dc.kernels.status import STATUS_NAMES
-from genomics_dc.results import Result
+from genomics_dc.kernels import linear, linear_terms, logistic, logistic_terms, spa, terms
+from genomics_dc.kernels.carriers import frequency_of, recoded
+from genomics_dc.provenance import JsonValue
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from genomics_dc.store.read import StoreView
 
-Model = Literal["linear", "logistic", "firth"]
-MODELS: tuple[Model, ...] = ("linear", "logistic", "firth")
+__all__ = ["AssociationPlots", "AssociationResult", "associate"]
 
-_RULES = {
-    "linear": "least squares, t test",
-    "logistic": "score test; where its p is at most 0.1 maximum likelihood and Wald test, Firth's penalised likelihood "
-    "where cases and controls are separated or the maximum is not reached",
-    "logistic, every variant": "maximum likelihood, Wald test; Firth's penalised likelihood where cases and controls "
-    "are separated or the maximum is not reached",
-    "firth": "Firth's penalised likelihood, Wald test",
-}
 # Variants that one task takes: small enough to share between threads, large enough to cost little. Each variant is
 # fitted by itself, so this changes no number.
-_VARIANTS_PER_TASK = {"linear": 1024, "logistic": 512, "firth": 128}
-# Median of the chi-squared distribution with one degree of freedom.
-_CHI2_MEDIAN = 0.45493642311957283
-_LN10 = 2.302585092994046
-TESTS = ("ADD", "FIRTH", "SCORE")
-_TEST_OF_STATUS = np.array([{"firth": 1, "score": 2}.get(name, 0) for name in STATUS_NAMES], dtype=np.int8)
-# Twice the p that readers look for: near 0.05 the score and the Wald test differ by far less than this.
-SCORE_P_MAX = 0.1
-_FORBIDDEN_IN_NAMES = frozenset('/\\\0:*?"<>|')
-
-
-class AssociationResult(Result):
-    """One row per trait and variant, traits one after another, variants in store order.
-
-    `chromosome`, `base_pair_location` (one-based), `effect_allele` (the first ALT), `other_allele` (REF; at a site of
-    many alleles REF and the other ALTs, comma-separated, which are counted together), `beta` (log odds ratio in a
-    logistic model), `standard_error`, `effect_allele_frequency` among the samples used, `p_value` (0 where it is below
-    what a float holds), `neg_log_10_p_value` (right at any size), `n` samples used, `variant_id`, `trait`, `test` (ADD,
-    FIRTH or SCORE), `status`: ok, firth, score, or why there is no estimate: separated, not_converged, monomorphic,
-    too_few, collinear (with the covariates), exact_fit (no residual: the standard error is 0). What does not exist is
-    null.
-
-    SCORE: in a logistic model a variant whose score test has p above 0.1 is not fitted. Its p is the score test's, and
-    `beta` and `standard_error` are the estimate after one Newton step from the fit without the variant.
-    """
-
-    @property
-    def traits(self) -> tuple[str, ...]:
-        """The traits, in the order of the rows."""
-        names = self.provenance.parameters["traits"]
-        assert isinstance(names, list)
-        return tuple(str(name) for name in names)
-
-    @property
-    def model(self) -> str:
-        """One of linear, logistic, firth."""
-        return str(self.provenance.parameters["model"])
-
-    @property
-    def samples_by_trait(self) -> dict[str, int]:
-        """How many samples have each trait and all covariates."""
-        counts = self.provenance.parameters["samples_by_trait"]
-        assert isinstance(counts, dict)
-        return {name: int(str(count)) for name, count in counts.items()}
-
-    @property
-    def plot(self) -> AssociationPlots:
-        """Plots of one trait: `result.plot.manhattan()`, `result.plot.qq()`."""
-        return AssociationPlots(self)
-
-    def of_trait(self, trait: str | None = None) -> AssociationResult:
-        """Return the rows of one trait; with one trait only, its name may be left out."""
-        name = self._one_trait(trait)
-        if len(self.traits) == 1:
-            return self
-        n_variants = int(str(self.provenance.parameters["n_variants"]))
-        if len(self) == len(self.traits) * n_variants:
-            return AssociationResult(
-                self.table.slice(self.traits.index(name) * n_variants, n_variants), self.provenance
-            )
-        import pyarrow.compute as pc
-
-        return AssociationResult(self.table.filter(pc.equal(self.table["trait"], name)), self.provenance)
-
-    def top(self, n: int = 10, *, trait: str | None = None) -> AssociationResult:
-        """Return the `n` rows of largest -log10 p, of one trait or of all; ties stay in row order."""
-        chosen = self if trait is None else self.of_trait(trait)
-        strength = chosen._column("neg_log_10_p_value")
-        order = np.argsort(-strength, kind="stable")
-        order = order[~np.isnan(strength[order])][:n]
-        return AssociationResult(chosen.table.take(pa.array(order)), self.provenance)
-
-    def status_counts(self) -> dict[str, int]:
-        """Return how many rows have each status, for those that occur."""
-        import pyarrow.compute as pc
-
-        counted = {
-            str(pair["values"]): int(pair["counts"])
-            for pair in pc.value_counts(pc.cast(self.table["status"], pa.string())).to_pylist()
-        }
-        return {name: counted[name] for name in STATUS_NAMES if name in counted}
-
-    def lambda_gc(self) -> dict[str, float]:
-        """Return the genomic inflation factor of each trait (Devlin and Roeder 1999, Biometrics 55:997).
-
-        The median of the chi-squared statistics (one degree of freedom) that belong to the p values, over the median
-        expected without association. NaN for a trait without a tested variant.
-        """
-        from scipy import stats
-
-        found = {}
-        for name in self.traits:
-            strength = self.of_trait(name)._column("neg_log_10_p_value")
-            strength = strength[~np.isnan(strength)]
-            middle = float(np.median(strength)) if strength.size else np.nan
-            found[name] = float(stats.chi2.isf(10.0**-middle, 1)) / _CHI2_MEDIAN
-        return found
-
-    def to_plink2(self, path: Path | str, *, force: bool = False) -> list[Path]:
-        """Write PLINK 2's `--glm` columns, one file a trait; return the paths.
-
-        With one trait, `path` is the file when it ends in `.linear`, `.logistic`, `.firth` or `.hybrid`. Otherwise it
-        is a prefix and files are called `PREFIX.TRAIT.glm.linear` and so on. A1 is the ALT allele. P is printed from
-        its logarithm, so that it may read 1.2e-400.
-        """
-        kind = {"linear": "linear", "logistic": "logistic.hybrid", "firth": "firth"}[self.model]
-        whole = Path(path).suffix in {".linear", ".logistic", ".firth", ".hybrid"}
-        if whole and len(self.traits) > 1:
-            raise UsageError(f"{path} is one file, but there are {len(self.traits)} traits; give a prefix without .glm")
-        targets = []
-        for name in self.traits:
-            if not whole and (_FORBIDDEN_IN_NAMES & set(name) or name.startswith((".", "-"))):
-                raise UsageError(f"trait {name} cannot be part of a file name; rename it")
-            targets.append(Path(path) if whole else Path(f"{path}.{name}.glm.{kind}"))
-        for target in targets:
-            refuse_existing(target, force=force)
-        for name, target in zip(self.traits, targets, strict=True):
-            with atomic_path(target, force=force) as temporary, open(temporary, "w", encoding="utf-8") as handle:
-                handle.writelines(_plink2_lines(self.of_trait(name), self.model))
-        return targets
-
-    def _one_trait(self, trait: str | None) -> str:
-        if trait is None:
-            if len(self.traits) != 1:
-                raise UsageError(f"name one of the traits {', '.join(self.traits[:5])}")
-            return self.traits[0]
-        if trait not in self.traits:
-            raise UsageError(f"{trait} is not a trait of this result; it has {', '.join(self.traits[:5])}")
-        return trait
-
-    def _column(self, name: str) -> npt.NDArray[np.float64]:
-        """Return a column as float64, NaN where null."""
-        return np.asarray(self.table[name].to_numpy(), dtype=np.float64)
-
-
-@dataclass(frozen=True, repr=False)
-class AssociationPlots:
-    """The plots of an association result; each returns a matplotlib figure."""
-
-    result: AssociationResult
-
-    def manhattan(self, trait: str | None = None, *, label_top: int = 3) -> Figure:
-        """Return -log10 p along the genome of one trait, the strongest `label_top` loci named."""
-        from genomics_dc.plots import association
-
-        one = self.result.of_trait(trait)
-        return association.manhattan(
-            one.table["chromosome"].cast(pa.string()).to_pylist(),
-            np.asarray(one.table["base_pair_location"].to_numpy(), dtype=np.int64),
-            one._column("neg_log_10_p_value"),
-            one.table["variant_id"].to_pylist(),
-            trait=one._one_trait(trait),
-            n_samples=one.samples_by_trait[one._one_trait(trait)],
-            label_top=label_top,
-        )
-
-    def qq(self, trait: str | None = None) -> Figure:
-        """Return observed against expected -log10 p of one trait, with lambda GC."""
-        from genomics_dc.plots import association
-
-        one = self.result.of_trait(trait)
-        name = one._one_trait(trait)
-        return association.qq(
-            one._column("neg_log_10_p_value"),
-            trait=name,
-            lambda_gc=AssociationResult(one.table, one.provenance).lambda_gc()[name],
-            n_samples=one.samples_by_trait[name],
-        )
-
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write Manhattan and QQ plot of every trait as SVG and PNG into `folder`; return the paths."""
-        from genomics_dc.plots import style
-
-        out = Path(folder)
-        out.mkdir(parents=True, exist_ok=True)
-        written: list[Path] = []
-        for number, name in enumerate(self.result.traits, start=1):
-            safe = "".join("_" if letter in _FORBIDDEN_IN_NAMES or letter.isspace() else letter for letter in name)
-            stem = safe if safe == name else f"{safe}-{number}"  # two names must not become one file
-            written += style.save(self.manhattan(name), out / f"manhattan.{stem}")
-            written += style.save(self.qq(name), out / f"qq.{stem}")
-        return written
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Traits that are complete in the same `n_samples` samples: `traits` are their numbers.
-
-    The samples of `placed` have their places in the packed genotypes.
-    """
-
-    traits: tuple[int, ...]
-    n_samples: int
-    placed: linear.PlacedDesign | logistic.PlacedDesign
-
-
-class _Estimates:
-    """The columns of the result: [T, V], or [groups, V] where a group shares them; threads fill spans."""
-
-    def __init__(self, n_traits: int, groups: Sequence[_Group], n_variants: int) -> None:
-        self.beta = np.empty((n_traits, n_variants))
-        self.error = np.empty((n_traits, n_variants))
-        self.p = np.empty((n_traits, n_variants))
-        self.strength = np.empty((n_traits, n_variants))
-        self.status = np.empty((n_traits, n_variants), dtype=np.int8)
-        self.n = np.empty((len(groups), n_variants), dtype=np.int32)
-        self.frequency = np.empty((len(groups), n_variants))
-
-    def put(self, number: int, group: _Group, span: slice, fitted: linear.LinearFit | logistic.LogisticFit) -> None:
-        """Store what a group's fit says about the variants of `span`."""
-        shape = (span.stop - span.start, len(group.traits))
-        traits = list(group.traits)
-        for target, values in (
-            (self.beta, fitted.beta),
-            (self.error, fitted.standard_error),
-            (self.p, np.exp(-_LN10 * fitted.neg_log10_p)),
-            (self.strength, fitted.neg_log10_p),
-            (self.status, fitted.status),
-        ):
-            target[traits, span] = values.reshape(shape).T
-        self.n[number, span] = fitted.n
-        self.frequency[number, span] = fitted.frequency
+_VARIANTS_PER_TASK = {"linear": 1024, "logistic": 512, "firth": 128, "spa": 512}
 
 
 def associate(
@@ -279,6 +55,15 @@ def associate(
     covariates: Any = None,
     covariate_names: Sequence[str] | None = None,
     model: Model = "linear",
+    coding: Coding = "additive",
+    interaction: Sequence[str] = (),
+    condition: Sequence[str] = (),
+    dosage: str = "GT",
+    sex: str | None = None,
+    xchr_model: int = 2,
+    permutations: int | None = None,
+    adaptive: bool = False,
+    seed: int = 1,
     fit_all: bool = False,
     strict: bool = False,
     threads: int | None = None,
@@ -297,7 +82,23 @@ def associate(
     covariate_names
         Columns of `covariates` (of `phenotypes` where no covariates are given); None takes all of `covariates`.
     model
-        "linear"; "logistic" (0 and 1, or 1 and 2), with Firth's answer where the plain one has no maximum; "firth".
+        "linear"; "logistic" (0 and 1, or 1 and 2), with Firth's answer where the plain one has no maximum; "firth";
+        "spa", the score test with a saddlepoint where its p is below 0.05, for few cases among many controls.
+    coding
+        "additive"; "dominant"; "recessive"; "genotypic" (ADD and DOMDEV, and both together); "hethom" (HOM and HET).
+    interaction
+        Covariates whose product with the genotype is in the model too, a row each.
+    condition
+        Ids of variants whose dosages are covariates: what is left of a locus beside them.
+    dosage
+        "GT", or the field with imputed dosages: "DS", or "GP" with genotype probabilities.
+    sex
+        Column with the sex, in the covariates or the phenotypes; one called sex when None. X and Y need it.
+    xchr_model
+        As PLINK 2's --xchr-model: males of X count 0 or 2 (2), 0 or 1 (1), or X is left out (0).
+    permutations, adaptive, seed
+        So many permutations of each trait of a linear model, and columns with what they say: see
+        `analyses.permutation`. The seed decides them, not the threads.
     fit_all
         Fit the logistic model to every variant, also where the score test has p above 0.1.
     strict
@@ -314,252 +115,208 @@ def associate(
         As one sentence: an unknown or duplicated sample, a trait that is absent, constant, missing everywhere or not of
         the model, text among numbers, dependent covariates, more covariates than samples, a view without variants.
     """
-    if model not in MODELS:
-        raise UsageError(f"model must be one of {', '.join(MODELS)}, not {model}")
+    question = Question(model, coding, tuple(interaction), dosage, xchr_model, fit_all)
+    wanted = _permutations(permutations, adaptive, seed, question)
     if not view.n_samples:
         raise InputError(f"no sample is left in the view of {view.path}; nothing can be tested")
     store = type(view).open(view.path)
+    sample_ids = [str(name) for name in view.sample_ids]
+    tables = [samples_by.read_samples(phenotypes, role="phenotypes")]
+    if covariates is not None:
+        tables.append(samples_by.read_samples(covariates, role="covariates"))
     aligned = samples_by.align(
-        [str(name) for name in view.sample_ids],
+        sample_ids,
         [str(name) for name in store.sample_ids],
-        phenotypes,
+        tables[0],
         traits=traits,
-        covariates=covariates,
+        covariates=tables[1] if covariates is not None else None,
         covariate_names=covariate_names,
         strict=strict,
     )
+    question.check_covariates(aligned.covariate_names)
     n_variants = view.n_variants
     if not n_variants:
         raise InputError(f"no variant of {view.path} is left after region and filters; loosen them")
-    blocks, columns, n_columns = _packed(view, store)
-    score_p_max = SCORE_P_MAX if model == "logistic" and not fit_all else None
-    groups = _groups(aligned, model, columns, n_columns)
-    estimates = _Estimates(len(aligned.trait_names), groups, n_variants)
-
-    def work(task: _Task) -> int:
-        stop = task.start + len(task.packed)
-        for number, group in enumerate(groups):
-            estimates.put(number, group, slice(task.start, stop), _fit(task.packed, group, model, score_p_max))
-        return stop
-
-    workers = threads or len(os.sched_getaffinity(0))
-    for done in ordered_map(work, _tasks(blocks, _VARIANTS_PER_TASK[model]), threads=workers):
-        if progress is not None:
-            progress(done, n_variants)
-    sizes = {aligned.trait_names[t]: group.n_samples for group in groups for t in group.traits}
+    if condition:
+        aligned = replace(
+            aligned,
+            covariates=np.column_stack([aligned.covariates, dosages_of(view, store, list(condition), dosage)]),
+            covariate_names=(*aligned.covariate_names, *condition),
+        )
+    scan = _Scan(view, store, question, aligned, sex_of(tables[::-1], sample_ids, sex), threads)
+    estimates = scan.estimates(progress)
+    more = scan.permutation_columns(estimates, wanted) if wanted is not None else {}
     provenance = provenance_of(
         "associate",
         view,
         {
             "model": model,
-            "rule": _RULES["logistic, every variant" if model == "logistic" and fit_all else model],
+            "coding": coding,
+            "tests": list(question.tests),
+            "rule": question.rule,
             "traits": list(aligned.trait_names),
             "covariates": list(aligned.covariate_names),
-            "samples_by_trait": {name: sizes[name] for name in aligned.trait_names},
+            "dosage": dosage,
+            "xchr_model": xchr_model,
+            "permutations": None if wanted is None else wanted.rule,
+            "samples_by_trait": scan.samples_by_trait(),
             "rows_without_sample": dict(aligned.unknown),
             "samples_without_row": dict(aligned.absent),
+            "notes": scan.notes(estimates),
         },
         inputs=aligned.inputs,
+        seed=None if wanted is None else wanted.seed,
     )
-    return AssociationResult(_table(site_columns(view), aligned.trait_names, groups, estimates), provenance)
+    return AssociationResult(table_of(site_columns(view), aligned.trait_names, estimates, more), provenance)
 
 
-def _fit(
-    packed: npt.NDArray[np.uint8], group: _Group, model: Model, score_p_max: float | None
-) -> linear.LinearFit | logistic.LogisticFit:
-    if isinstance(group.placed, linear.PlacedDesign):
-        return linear.fit_packed(packed, group.placed)
-    return logistic.fit_packed(packed, group.placed, always_firth=model == "firth", score_p_max=score_p_max)
-
-
-def _packed(view: StoreView, store: StoreView) -> tuple[Iterator[npt.NDArray[np.uint8]], npt.NDArray[np.int64], int]:
-    """Return packed genotypes by block, the column there of each sample of the view, and how many columns there are.
-
-    The genotypes are those of all samples of the store: to read them whole is faster than to choose. Only where the
-    store hides samples are the view's packed anew.
-    """
-    numbers = view.sample_numbers()
-    if store.sample_numbers() is not None:
-        everyone = np.arange(view.n_samples, dtype=np.int64)
-        return (pack_dosage(block["dosage"]) for block in view.blocks("dosage")), everyone, view.n_samples
-    whole = view if numbers is None else store.variants(index=view.sites_index())
-    columns = np.arange(store.n_samples, dtype=np.int64) if numbers is None else numbers
-    return (block["packed"] for block in whole.blocks("packed")), columns, store.n_samples
+def _permutations(n: int | None, adaptive: bool, seed: int, question: Question) -> Permutations | None:
+    if n is None:
+        return None
+    if question.model != "linear" or not question.packed(question.xchr_model):
+        raise UsageError(
+            "permutations are of the linear model on genotypes: leave out dosage, interaction and codings of two terms; "
+            "a trait of 0 and 1 may be tested by the linear model"
+        )
+    return Permutations(n, seed, adaptive)
 
 
 @dataclass(frozen=True)
 class _Task:
-    """Packed genotypes of some variants, of which the first is the view's number `start`."""
+    """Genotypes of some variants, of which the first is the view's number `start`, all on one kind of contig."""
 
     start: int
-    packed: npt.NDArray[np.uint8]
+    block: npt.NDArray[Any]
+    kind: str
 
 
-def _tasks(blocks: Iterator[npt.NDArray[np.uint8]], size: int) -> Iterator[_Task]:
-    done = 0
-    for packed in blocks:
-        for start in range(0, len(packed), size):
-            yield _Task(done + start, packed[start : start + size])
-        done += len(packed)
+class _Scan:
+    """One pass over the variants of a view, and what was decided before it."""
 
+    def __init__(
+        self,
+        view: StoreView,
+        store: StoreView,
+        question: Question,
+        aligned: samples_by.AlignedTraits,
+        sex: npt.NDArray[np.float64] | None,
+        threads: int | None,
+    ) -> None:
+        self.view, self.store, self.question, self.aligned = view, store, question, aligned
+        self.in_order = partial(ordered_map, threads=threads or len(os.sched_getaffinity(0)))
+        self.runs = grouping.runs(view.extents()[0], view.contigs)
+        source = self._source()
+        self.parts = grouping.parts_of(
+            {run.kind for run in self.runs}, aligned, sex, question, source.columns, source.n_columns
+        )
 
-def _groups(
-    aligned: samples_by.AlignedTraits, model: Model, columns: npt.NDArray[np.int64], n_columns: int
-) -> list[_Group]:
-    """Return the traits grouped by the samples that are complete, each group with its design in its place.
+    def _source(self) -> Source:
+        return source_of(self.view, self.store, self.question.dosage)
 
-    Sample i of `aligned` stands in column columns[i] of `n_columns` of the packed genotypes.
-    """
-    by_samples: dict[bytes, tuple[npt.NDArray[np.int64], list[int]]] = {}
-    for trait in range(len(aligned.trait_names)):
-        rows = samples_by.complete_samples(aligned, trait)
-        # A logistic fit takes one trait at a time.
-        key = rows.tobytes() + (b"" if model == "linear" else trait.to_bytes(8, "little"))
-        by_samples.setdefault(key, (rows, []))[1].append(trait)
-    return [
-        _Group(tuple(traits), len(rows), _placed(aligned, rows, traits, model, columns[rows], n_columns))
-        for rows, traits in by_samples.values()
-    ]
+    def _tasks(self, source: Source) -> Iterator[_Task]:
+        size = _VARIANTS_PER_TASK[self.question.model]
+        done = 0
+        for block in source.blocks:
+            for first in range(0, len(block), size):
+                piece = block[first : first + size]
+                for start, stop, kind in grouping.cut(self.runs, done + first, done + first + len(piece)):
+                    yield _Task(start, piece[start - done - first : stop - done - first], kind)
+            done += len(block)
 
+    def estimates(self, progress: Callable[[int, int], None] | None) -> Estimates:
+        """Fit every variant."""
+        n_traits, n_variants = len(self.aligned.trait_names), self.view.n_variants
+        found = Estimates(n_traits, self.question.tests, self.parts, n_variants)
+        source = self._source()
 
-def _placed(
-    aligned: samples_by.AlignedTraits,
-    rows: npt.NDArray[np.int64],
-    traits: list[int],
-    model: Model,
-    columns: npt.NDArray[np.int64],
-    n_columns: int,
-) -> linear.PlacedDesign | logistic.PlacedDesign:
-    values = aligned.traits[rows][:, traits]
-    covariates = aligned.covariates[rows]
-    names = [aligned.trait_names[t] for t in traits]
-    try:
-        if model == "linear":
-            return linear.place(linear.design(values, covariates), columns, n_columns)
-        cases = samples_by.case_control(values[:, 0], names[0], aligned.source)
-        return logistic.place(logistic.design(cases, covariates), columns, n_columns)
-    except DependentColumnError as error:
-        guilty, labels = (values, names) if error.kind == "trait" else (covariates, list(aligned.covariate_names))
-        raise samples_by.explain_dependent(error, guilty, labels, covariates, aligned.covariate_names) from None
-    except logistic.SeparatedTraitError:
-        raise _explain_separated(names[0], values[:, 0], covariates, aligned) from None
+        def work(task: _Task) -> int:
+            part = self.parts[task.kind]
+            span = slice(task.start, task.start + len(task.block))
+            for group in part.groups:
+                whole = task.block.dtype == np.uint8
+                scale = part.effect_scale if whole else 1.0
+                found.put(group, span, _fit(task.block, source, group, part, self.question), scale)
+            fitted = {trait for group in part.groups for trait in group.traits}
+            rest = [trait for trait in range(n_traits) if trait not in fitted]
+            if rest:
+                found.leave_out(rest, span)
+            return span.stop
 
+        for done in self.in_order(work, self._tasks(source)):
+            if progress is not None:
+                progress(done, n_variants)
+        return found
 
-def _explain_separated(
-    trait: str,
-    values: npt.NDArray[np.float64],
-    covariates: npt.NDArray[np.float64],
-    aligned: samples_by.AlignedTraits,
-) -> InputError:
-    cases, controls = covariates[values == values.max()], covariates[values == values.min()]
-    apart = (cases.min(axis=0) >= controls.max(axis=0)) | (cases.max(axis=0) <= controls.min(axis=0))
-    guilty = [aligned.covariate_names[j] for j in np.flatnonzero(apart)] or list(aligned.covariate_names)
-    word = "covariate" if len(guilty) == 1 else "covariates"
-    alone = "alone tells" if len(guilty) == 1 else "tell"
-    return InputError(
-        f"{word} {', '.join(guilty)} {alone} cases from controls of trait {trait} (collinear with the trait); "
-        "leave it out, or no variant can be tested"
-    )
+    def permutation_columns(self, estimates: Estimates, wanted: Permutations) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the columns of permutation p values, float64[T, V]."""
+        shape = estimates.strength.shape
+        pointwise, of_best = np.full(shape, np.nan), np.full(shape, np.nan)
+        for trait in range(shape[0]):
+            groups = {
+                kind: group for kind, part in self.parts.items() for group in part.groups if trait in group.traits
+            }
 
+            def pieces(groups: dict[str, grouping.Group] = groups) -> Iterator[Piece]:
+                source = self._source()
+                for task in self._tasks(source):
+                    group = groups.get(task.kind)
+                    if group is None:
+                        continue
+                    assert isinstance(group.design, linear.LinearDesign)
+                    block = recoded(task.block, self.question.coding)
+                    yield Piece(task.start, block, group.design, source.columns[group.rows], source.n_columns)
 
-def _table(
-    shared: dict[str, pa.ChunkedArray], trait_names: Sequence[str], groups: Sequence[_Group], estimates: _Estimates
-) -> pa.Table:
-    """Return the result table: a chunk a trait, and the site columns shared between the chunks without a copy."""
-    n_traits, n_variants = estimates.beta.shape
-    group_of = {trait: number for number, group in enumerate(groups) for trait in group.traits}
-    n_of_group = [pa.array(row) for row in estimates.n]
-    frequency_of_group = [_floats(row) for row in estimates.frequency]
-    tests = pa.array(TESTS, pa.string())
-    statuses = pa.array(STATUS_NAMES, pa.string())
-    names = pa.array(list(trait_names), pa.string())
-    additive = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n_variants, dtype=np.int8)), tests)
+            def number(piece: Piece, trait: int = trait, groups: dict[str, grouping.Group] = groups) -> int:
+                return next(g.traits.index(trait) for g in groups.values() if g.design is piece.design)
 
-    def each(make: Callable[[int], pa.Array]) -> pa.ChunkedArray:
-        return pa.chunked_array([make(trait) for trait in range(n_traits)])
+            pointwise[trait], of_best[trait] = permutation_p(
+                pieces, number, estimates.strength[trait], wanted, self.in_order
+            )
+        columns = {"p_permutation": pointwise}
+        if not wanted.adaptive:
+            columns["p_max_t"] = of_best
+        return columns
 
-    def same(name: str) -> pa.ChunkedArray:
-        return pa.chunked_array(shared[name].chunks * n_traits)
-
-    def test_of(trait: int) -> pa.Array:
-        codes = _TEST_OF_STATUS[estimates.status[trait]]
-        return pa.DictionaryArray.from_arrays(pa.array(codes), tests) if codes.any() else additive
-
-    def trait_of(trait: int) -> pa.Array:
-        return pa.DictionaryArray.from_arrays(pa.array(np.full(n_variants, trait, dtype=np.int32)), names)
-
-    return pa.table(
-        {
-            "chromosome": same("chromosome"),
-            "base_pair_location": same("base_pair_location"),
-            "effect_allele": same("effect_allele"),
-            "other_allele": same("other_allele"),
-            "beta": each(lambda t: _floats(estimates.beta[t])),
-            "standard_error": each(lambda t: _floats(estimates.error[t])),
-            "effect_allele_frequency": each(lambda t: frequency_of_group[group_of[t]]),
-            "p_value": each(lambda t: _floats(estimates.p[t])),
-            "neg_log_10_p_value": each(lambda t: _floats(estimates.strength[t])),
-            "n": each(lambda t: n_of_group[group_of[t]]),
-            "variant_id": same("variant_id"),
-            "trait": each(trait_of),
-            "test": each(test_of),
-            "status": each(lambda t: pa.DictionaryArray.from_arrays(pa.array(estimates.status[t]), statuses)),
+    def samples_by_trait(self) -> dict[str, JsonValue]:
+        """Return how many samples have each trait and all covariates."""
+        return {
+            name: int(samples_by.complete_samples(self.aligned, trait).size)
+            for trait, name in enumerate(self.aligned.trait_names)
         }
-    )
+
+    def notes(self, estimates: Estimates) -> list[JsonValue]:
+        """Return sentences on variants that were not tested."""
+        lines: list[JsonValue] = []
+        for kind, part in self.parts.items():
+            if part.filtered is not None:
+                count = sum(run.stop - run.start for run in self.runs if run.kind == kind)
+                lines.append(f"{count:,} variants of {kind} were not tested: {part.filtered}")
+            lines += part.notes
+        groups = [(kind, group) for kind, part in self.parts.items() for group in part.groups]
+        return [*lines, *collinear_notes(self.view, self.store, self.aligned, self.runs, groups, estimates.status)]
 
 
-def _floats(values: npt.NDArray[np.float64]) -> pa.Array:
-    """Return an Arrow array in which NaN, no estimate, is null."""
-    return pa.array(values, from_pandas=True)
-
-
-def _plink2_lines(one: AssociationResult, model: str) -> Iterator[str]:
-    """Yield header and rows as PLINK 2 `--glm` writes them, numbers to 6 digits."""
-    mixed = model == "logistic"
-    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "A1", *(["FIRTH?"] if mixed else []), "TEST", "OBS_CT"]
-    columns += ["BETA", "SE", "T_STAT", "P"] if model == "linear" else ["OR", "LOG(OR)_SE", "Z_STAT", "P"]
-    yield "\t".join([*columns, "ERRCODE"]) + "\n"
-    table = one.table
-    beta, error = one._column("beta"), one._column("standard_error")
-    strength = one._column("neg_log_10_p_value")
-    text = {
-        name: table[name].cast(pa.string()).to_pylist()
-        for name in ("chromosome", "variant_id", "other_allele", "effect_allele", "test", "status", "n")
-    }
-    places = table["base_pair_location"].to_pylist()
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ratio = beta / error
-        shown = beta if model == "linear" else np.exp(beta)
-    for row in range(table.num_rows):
-        firth = text["test"][row] == "FIRTH"
-        alt = text["effect_allele"][row] or "."
-        tested = not np.isnan(beta[row])
-        cells = [
-            text["chromosome"][row],
-            str(places[row]),
-            text["variant_id"][row],
-            text["other_allele"][row],
-            alt,
-            alt,
-        ]
-        cells += [("Y" if firth else "N")] if mixed else []
-        cells += ["SCORE" if text["test"][row] == "SCORE" else "ADD", text["n"][row]]
-        cells += [_digits(shown[row]), _digits(error[row]), _digits(ratio[row]), _p_text(strength[row])]
-        yield "\t".join([*cells, "." if tested else text["status"][row].upper()]) + "\n"
-
-
-def _digits(value: float) -> str:
-    return "NA" if np.isnan(value) else f"{value:.6g}"
-
-
-def _p_text(strength: float) -> str:
-    """Return p to 6 digits from -log10 p, also where p is too small for a float."""
-    if np.isnan(strength):
-        return "NA"
-    if np.isinf(strength):
-        return "0"
-    if strength < 300:
-        return f"{10.0**-strength:.6g}"
-    exponent = int(np.ceil(strength))
-    mantissa = 10.0 ** (exponent - strength)
-    return f"{mantissa:.6g}e-{exponent}"
+def _fit(
+    block: npt.NDArray[Any], source: Source, group: grouping.Group, part: grouping.Part, question: Question
+) -> linear.LinearFit | logistic.LogisticFit | linear_terms.TermsFit:
+    firth = question.model == "firth"
+    if group.placed is None:
+        dosage = source.dosage(block, group.rows)
+        if part.halved.size:
+            dosage[:, np.isin(group.rows, part.halved)] *= 0.5
+        rows = terms.terms(dosage, question.coding, group.modifiers if question.interaction else None)
+        if isinstance(group.design, linear.LinearDesign):
+            return linear_terms.fit_terms(rows, group.design)
+        return logistic_terms.fit_terms(rows, group.design, always_firth=firth)
+    packed = recoded(block, question.coding)
+    found: linear.LinearFit | logistic.LogisticFit
+    if isinstance(group.placed, linear.PlacedDesign):
+        found = linear.fit_packed(packed, group.placed)
+    elif question.model == "spa":
+        found = spa.fit_packed(packed, group.placed, p_max=SPA_P_MAX)
+    else:
+        score_p_max = None if firth or question.fit_all else SCORE_P_MAX
+        found = logistic.fit_packed(packed, group.placed, always_firth=firth, score_p_max=score_p_max)
+    if question.coding != "additive":
+        found = replace(found, frequency=frequency_of(block, group.placed.members, group.n_samples))
+    return found
