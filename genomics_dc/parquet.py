@@ -2,7 +2,9 @@
 
 A hundred traits over the same variants are a hundred row groups with the same positions, alleles and ids. Parquet's
 footer says for each row group where its columns lie, and nothing forbids two of them to lie in the same place. So each
-different part of a column is encoded once, by pyarrow, and the footer points to it as often as it occurs. Floats are stored plain: they hardly repeat, and to compress them takes longer than to write them.
+different part of a column is encoded once, by pyarrow, and the footer points to it as often as it occurs. Floats are
+stored plain: they hardly repeat, and to compress them takes longer than to write them; a part without a null is written
+from the memory where it stands.
 
 Footer: Thrift's compact protocol, of which a struct is here a list of (field number, type, value). The numbers of
 fields are those of `parquet.thrift` of the Apache Parquet format, version 2.
@@ -11,7 +13,7 @@ fields are those of `parquet.thrift` of the Apache Parquet format, version 2.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,7 +33,11 @@ _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _STRUCT = 1, 2,
 _NUM_ROWS, _ROW_GROUPS = 3, 4
 _GROUP_COLUMNS, _GROUP_BYTES, _GROUP_ROWS, _GROUP_OFFSET, _GROUP_COMPRESSED, _GROUP_ORDINAL = 1, 2, 3, 5, 6, 7
 _CHUNK_OFFSET, _CHUNK_META = 2, 3
-_META_BYTES, _META_COMPRESSED, _META_DATA, _META_DICTIONARY = 6, 7, 9, 11
+_META_VALUES, _META_BYTES, _META_COMPRESSED, _META_DATA, _META_DICTIONARY = 5, 6, 7, 9, 11
+# PageHeader, DataPageHeader; encodings
+_PAGE_TYPE, _PAGE_BYTES, _PAGE_COMPRESSED, _PAGE_DATA = 1, 2, 3, 5
+_DATA_VALUES, _DATA_ENCODING, _DATA_DEFINITION, _DATA_REPETITION = 1, 2, 3, 4
+_DATA_PAGE, _PLAIN, _RLE = 0, 0, 3
 
 
 class _Reader:
@@ -150,9 +156,9 @@ def _with(fields: _Fields, changes: dict[int, Any]) -> _Fields:
 
 @dataclass(frozen=True)
 class _Encoded:
-    """A part of a column as pyarrow stored it alone: its pages, which began at `start`, and its ColumnChunk."""
+    """A part of a column as if stored alone: its pages, which began at `start`, and its ColumnChunk."""
 
-    pages: memoryview
+    pages: tuple[memoryview | bytes, ...]
     start: int
     chunk: _Fields
 
@@ -179,6 +185,8 @@ def _footer(data: memoryview) -> bytes:
 
 
 def _encode(field: pa.Field, values: pa.Array) -> _Encoded:
+    if pa.types.is_float64(field.type) and field.nullable and len(values) > 1 and not values.null_count:
+        return _as_it_stands(field, values)
     sink = pa.BufferOutputStream()
     floating = pa.types.is_floating(field.type)
     parquet.write_table(
@@ -195,7 +203,32 @@ def _encode(field: pa.Field, values: pa.Array) -> _Encoded:
     meta = _of(chunk, _CHUNK_META)
     dictionary, first = _of(meta, _META_DICTIONARY), _of(meta, _META_DATA)
     start = first if dictionary is None else min(dictionary, first)
-    return _Encoded(data[start : start + _of(meta, _META_COMPRESSED)], start, chunk)
+    return _Encoded((data[start : start + _of(meta, _META_COMPRESSED)],), start, chunk)
+
+
+def _as_it_stands(field: pa.Field, values: pa.Array) -> _Encoded:
+    """Return floats without a null as one page of their own bytes; what is said of them is as of one value."""
+    model = _encode(field, values[:1])
+    n = len(values)
+    raw = memoryview(values.buffers()[1])[8 * values.offset : 8 * (values.offset + n)]
+    run = _varint(n << 1) + b"\1"  # all n are there
+    levels = len(run).to_bytes(4, "little") + run
+    data = [(_DATA_VALUES, n), (_DATA_ENCODING, _PLAIN), (_DATA_DEFINITION, _RLE), (_DATA_REPETITION, _RLE)]
+    size = len(levels) + len(raw)
+    header = _struct_bytes(
+        [
+            (_PAGE_TYPE, _I32, _DATA_PAGE),
+            (_PAGE_BYTES, _I32, size),
+            (_PAGE_COMPRESSED, _I32, size),
+            (_PAGE_DATA, _STRUCT, [(number, _I32, value) for number, value in data]),
+        ]
+    )
+    total = len(header) + size
+    meta = _with(
+        _of(model.chunk, _CHUNK_META),
+        {_META_VALUES: n, _META_BYTES: total, _META_COMPRESSED: total, _META_DATA: model.start},
+    )
+    return _Encoded((header + levels, raw), model.start, _with(model.chunk, {_CHUNK_META: meta}))
 
 
 def _key(name: str, values: pa.Array) -> tuple[Any, ...]:
@@ -256,8 +289,9 @@ class RepeatingWriter:
             if times[key] > 1:
                 self._place[key] = entry
                 self._held.append(values)
-            self._handle.write(part.pages)
-            self._end += len(part.pages)
+            for page in part.pages:
+                self._handle.write(page)
+                self._end += len(page)
 
     def _add_group(self, n_rows: int, columns: list[tuple[bytes, tuple[int, int]]]) -> None:
         sizes = [size for _, size in columns]
@@ -273,10 +307,11 @@ class RepeatingWriter:
         )
         self._rows += n_rows
 
-    def close(self) -> None:
-        """Write the footer; without rows, the file is a table of the schema with none."""
+    def close(self, metadata: Mapping[bytes, bytes] | None = None) -> None:
+        """Write the footer, with metadata in place of the schema's own; without rows, the table is empty."""
+        schema = self._schema if metadata is None else self._schema.with_metadata(dict(metadata))
         sink = pa.BufferOutputStream()
-        parquet.write_table(self._schema.empty_table(), sink)
+        parquet.write_table(schema.empty_table(), sink)
         fields = _Reader(_footer(memoryview(sink.getvalue()))).struct()
         footer = _struct_bytes(_with(fields, {_NUM_ROWS: self._rows, _ROW_GROUPS: (_STRUCT, self._groups)}))
         self._handle.write(footer + len(footer).to_bytes(4, "little") + _MAGIC)
@@ -297,7 +332,7 @@ def write_repeating(table: pa.Table, path: Path | str, *, mapper: Mapper = map) 
     ...     parquet.read_table(f"{folder}/r.parquet").equals(table)
     True
     """
-    with open(path, "wb") as handle:
+    with open(path, "wb", buffering=1 << 16) as handle:
         writer = RepeatingWriter(handle, table.schema, mapper=mapper)
         writer.write(table)
         writer.close()

@@ -110,13 +110,12 @@ class AssociationResult(Result):
 
     def status_counts(self) -> dict[str, int]:
         """Return how many rows have each status, for those that occur."""
-        import pyarrow.compute as pc
-
-        counted = {
-            str(pair["values"]): int(pair["counts"])
-            for pair in pc.value_counts(pc.cast(self.table["status"], pa.string())).to_pylist()
-        }
-        return {name: counted[name] for name in STATUS_NAMES if name in counted}
+        counted = dict.fromkeys(STATUS_NAMES, 0)
+        for chunk in self.table["status"].chunks:
+            names = chunk.dictionary.to_pylist()
+            for name, count in zip(names, np.bincount(chunk.indices.to_numpy(), minlength=len(names)), strict=True):
+                counted[name] += int(count)
+        return {name: count for name, count in counted.items() if count}
 
     def lambda_gc(self) -> dict[str, float]:
         """Return each trait's genomic inflation factor, by its main test (Devlin and Roeder 1999, Biometrics 55:997).

@@ -76,7 +76,8 @@ def _dosages(values: npt.NDArray[Any], field: str, view: StoreView) -> _Floats:
     wrong = np.argwhere((found < 0.0) | (found > 2.0 + 1e-3))
     if wrong.size:
         raise InputError(
-            f"{view.path}: {field} holds a dosage of {found[tuple(wrong[0])]:g}; expected 0 to 2 copies of the first ALT"
+            f"{view.path}: {field} holds a dosage of {found[tuple(wrong[0])]:g}; expected 0 to 2 copies of the first "
+            "ALT allele"
         )
     return np.minimum(found, 2.0)
 
