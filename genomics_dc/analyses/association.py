@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genomics_dc.analyses.association_file import AssociationFile, write_by_batches
+from genomics_dc.analyses.association_file import write_by_batches
 from genomics_dc.analyses.association_models import Coding, Model, Question
-from genomics_dc.analyses.association_result import AssociationPlots, AssociationResult
+from genomics_dc.analyses.association_result import AssociationFile, AssociationPlots, AssociationResult
 from genomics_dc.analyses.association_scan import prepare
 from genomics_dc.analyses.permutation import Permutations
 

@@ -5,49 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from genomics_dc.analyses.association_result import AssociationResult
+from genomics_dc.analyses.association_result import AssociationFile
 from genomics_dc.analyses.association_scan import Scan
 from genomics_dc.errors import UsageError
 from genomics_dc.files import atomic_path
 from genomics_dc.kernels.status import STATUS_NAMES
 from genomics_dc.parquet import RepeatingWriter
-from genomics_dc.provenance import JsonValue, Provenance
+from genomics_dc.provenance import JsonValue
 from genomics_dc.results import PROVENANCE_KEY
 
 # What the numbers of one row take while they are computed, and the memory that they may take in all: one batch is
 # computed while the one before it is written.
 _ROW_BYTES = 40
 _BATCH_BYTES = 256 << 20
-
-
-@dataclass(frozen=True)
-class AssociationFile:
-    """What was written: the file, what made it, and of each trait its inflation and its strongest row."""
-
-    path: Path
-    provenance: Provenance
-    n_rows: int
-    status_counts: Mapping[str, int]
-    lambda_gc: Mapping[str, float]
-    strongest: Mapping[str, Mapping[str, Any] | None]
-
-    def __repr__(self) -> str:
-        return f"AssociationFile({self.path}: {self.n_rows:,} rows, {len(self.lambda_gc):,} traits)"
-
-    def __len__(self) -> int:
-        return self.n_rows
-
-    def read(self) -> AssociationResult:
-        """Return the whole result; its numbers must fit into memory."""
-        from pyarrow import parquet
-
-        return AssociationResult(parquet.read_table(self.path), self.provenance)
 
 
 def write_by_batches(
@@ -90,7 +63,7 @@ def write_by_batches(
             pending = pool.submit(writer.write, result.table)
             counts.update(result.status_counts())
             inflation.update(result.lambda_gc())
-            strongest.update({name: _strongest(result, name) for name in result.traits})
+            strongest.update(result.strongest())
             samples.update(result.samples_by_trait)
             notes += [note for note in result.notes if note not in notes]
         assert writer is not None
@@ -101,11 +74,3 @@ def write_by_batches(
     kept = {name: counts[name] for name in STATUS_NAMES if name in counts}
     n_rows = len(names) * n_tests * n_variants
     return AssociationFile(target, provenance, n_rows, kept, inflation, strongest)
-
-
-def _strongest(result: AssociationResult, trait: str) -> Mapping[str, Any] | None:
-    table = result.of_trait(trait).table
-    strength = np.nan_to_num(table["neg_log_10_p_value"].to_numpy(), nan=-np.inf, posinf=np.inf)
-    row = int(strength.argmax())
-    found: list[dict[str, Any]] = table.slice(row, 1).to_pylist()
-    return found[0] if strength[row] > -np.inf else None

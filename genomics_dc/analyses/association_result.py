@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from genomics_dc.errors import UsageError
 from genomics_dc.files import atomic_path, refuse_existing
 from genomics_dc.kernels.status import STATUS_NAMES
 from genomics_dc.parquet import write_repeating
+from genomics_dc.provenance import Provenance
 from genomics_dc.results import Result
 
 if TYPE_CHECKING:
@@ -116,6 +118,22 @@ class AssociationResult(Result):
             for name, count in zip(names, np.bincount(chunk.indices.to_numpy(), minlength=len(names)), strict=True):
                 counted[name] += int(count)
         return {name: count for name, count in counted.items() if count}
+
+    def strongest(self) -> dict[str, Mapping[str, Any] | None]:
+        """Return the row of largest -log10 p of each trait, None where nothing was tested."""
+        found: dict[str, Mapping[str, Any] | None] = {}
+        for name in self.traits:
+            table = self.of_trait(name).table
+            strength = np.nan_to_num(table["neg_log_10_p_value"].to_numpy(), nan=-np.inf, posinf=np.inf)
+            row = int(strength.argmax())
+            found[name] = table.slice(row, 1).to_pylist()[0] if strength[row] > -np.inf else None
+        return found
+
+    def described(self, path: Path) -> AssociationFile:
+        """Return what a file with this result, written to `path`, holds."""
+        return AssociationFile(
+            path, self.provenance, len(self), self.status_counts(), self.lambda_gc(), self.strongest()
+        )
 
     def lambda_gc(self) -> dict[str, float]:
         """Return each trait's genomic inflation factor, by its main test (Devlin and Roeder 1999, Biometrics 55:997).
@@ -239,3 +257,27 @@ class AssociationPlots:
             written += style.save(self.manhattan(name), out / f"manhattan.{stem}")
             written += style.save(self.qq(name), out / f"qq.{stem}")
         return written
+
+
+@dataclass(frozen=True)
+class AssociationFile:
+    """What was written: the file, what made it, and of each trait its inflation and its strongest row."""
+
+    path: Path
+    provenance: Provenance
+    n_rows: int
+    status_counts: Mapping[str, int]
+    lambda_gc: Mapping[str, float]
+    strongest: Mapping[str, Mapping[str, Any] | None]
+
+    def __repr__(self) -> str:
+        return f"AssociationFile({self.path}: {self.n_rows:,} rows, {len(self.lambda_gc):,} traits)"
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+    def read(self) -> AssociationResult:
+        """Return the whole result; its numbers must fit into memory."""
+        from pyarrow import parquet
+
+        return AssociationResult(parquet.read_table(self.path), self.provenance)
