@@ -1,0 +1,146 @@
+"""The numbers of a scan while it runs, and the table that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from genomics_dc.analyses.association_groups import Group, Part
+from genomics_dc.kernels import linear, logistic
+from genomics_dc.kernels.linear_terms import TermsFit
+from genomics_dc.kernels.status import FILTERED, STATUS_NAMES
+
+_LN10 = 2.302585092994046
+_MARKED = {"firth": "FIRTH", "score": "SCORE"}
+
+
+class Estimates:
+    """The columns of the result: [T * M, V] by trait and test, or [slots, V] where traits share them.
+
+    Traits that are grouped alike in every part share a slot.
+    """
+
+    def __init__(self, n_traits: int, tests: Sequence[str], parts: Mapping[str, Part], n_variants: int) -> None:
+        self.tests = tuple(tests)
+        self.n_variants = n_variants
+        shape = (n_traits * len(self.tests), n_variants)
+        self.beta = np.empty(shape)
+        self.error = np.empty(shape)
+        self.p = np.empty(shape)
+        self.strength = np.empty(shape)
+        self.status = np.empty((n_traits, n_variants), dtype=np.int8)
+        grouped = [
+            tuple(
+                next((number for number, group in enumerate(part.groups) if trait in group.traits), -1)
+                for part in parts.values()
+            )
+            for trait in range(n_traits)
+        ]
+        self.slots = {group: number for number, group in enumerate(dict.fromkeys(grouped))}
+        self.slot_of_trait = [self.slots[group] for group in grouped]
+        self.n = np.empty((len(self.slots), n_variants), dtype=np.int32)
+        self.frequency = np.empty((len(self.slots), n_variants))
+
+    def put(
+        self, group: Group, span: slice, fitted: linear.LinearFit | logistic.LogisticFit | TermsFit, scale: float
+    ) -> None:
+        """Store what a group's fit says about the variants of `span`."""
+        n_traits, n_tests = len(group.traits), len(self.tests)
+        shape = (span.stop - span.start, n_traits, -1)
+        beta, error = fitted.beta.reshape(shape) * scale, fitted.standard_error.reshape(shape) * scale
+        strength, status = fitted.neg_log10_p.reshape(shape), fitted.status.reshape(shape[:2])
+        for test in range(n_tests):
+            rows = [trait * n_tests + test for trait in group.traits]
+            if test < beta.shape[2]:
+                self.beta[rows, span] = beta[:, :, test].T
+                self.error[rows, span] = error[:, :, test].T
+                self.strength[rows, span] = strength[:, :, test].T
+            else:
+                assert isinstance(fitted, TermsFit)
+                self.beta[rows, span] = np.nan
+                self.error[rows, span] = np.nan
+                self.strength[rows, span] = fitted.joint_neg_log10_p.T
+            self.p[rows, span] = np.exp(-_LN10 * self.strength[rows, span])
+        self.status[list(group.traits), span] = status.T
+        for slot in {self.slot_of_trait[trait] for trait in group.traits}:
+            self.n[slot, span] = fitted.n
+            self.frequency[slot, span] = fitted.mean / 2.0 if isinstance(fitted, TermsFit) else fitted.frequency
+
+    def leave_out(self, traits: Sequence[int], span: slice) -> None:
+        """Mark the variants of `span` as filtered for some traits."""
+        n_tests = len(self.tests)
+        rows = [trait * n_tests + test for trait in traits for test in range(n_tests)]
+        for target in (self.beta, self.error, self.p, self.strength):
+            target[rows, span] = np.nan
+        self.status[list(traits), span] = FILTERED
+        for slot in {self.slot_of_trait[trait] for trait in traits}:
+            self.n[slot, span] = 0
+            self.frequency[slot, span] = np.nan
+
+
+def table_of(
+    shared: dict[str, pa.ChunkedArray], trait_names: Sequence[str], estimates: Estimates, more: Mapping[str, pa.Array]
+) -> pa.Table:
+    """Return the result table: a chunk a trait and test; what several share is not copied.
+
+    `more` are further columns float64[T * M, V] as Arrow makes them of rows.
+    """
+    n_traits, n_tests, n_variants = len(trait_names), len(estimates.tests), estimates.n_variants
+    n_of_slot = [pa.array(row) for row in estimates.n]
+    frequency_of_slot = [_floats(row) for row in estimates.frequency]
+    marked = [name for name in _MARKED.values() if estimates.tests[0] == "ADD"]
+    tests = pa.array([*estimates.tests, *marked], pa.string())
+    statuses = pa.array(STATUS_NAMES, pa.string())
+    names = pa.array(list(trait_names), pa.string())
+    number_type = np.int8 if n_traits <= 127 else np.int32
+    code_of_status = np.zeros(len(STATUS_NAMES), dtype=np.int8)
+    for status, mark in _MARKED.items():
+        if mark in marked:
+            code_of_status[STATUS_NAMES.index(status)] = n_tests + marked.index(mark)
+    plain = [pa.array(np.full(n_variants, test, dtype=np.int8)) for test in range(n_tests)]
+    status_of_trait = [pa.DictionaryArray.from_arrays(pa.array(row), statuses) for row in estimates.status]
+
+    def each(make: Callable[[int, int], pa.Array]) -> pa.ChunkedArray:
+        return pa.chunked_array([make(trait, test) for trait in range(n_traits) for test in range(n_tests)])
+
+    def same(name: str) -> pa.ChunkedArray:
+        return pa.chunked_array(shared[name].chunks * (n_traits * n_tests), type=shared[name].type)
+
+    def test_of(trait: int, test: int) -> pa.Array:
+        codes = code_of_status[estimates.status[trait]] if test == 0 else None
+        kept = plain[test] if codes is None or not codes.any() else pa.array(codes)
+        return pa.DictionaryArray.from_arrays(kept, tests)
+
+    def trait_of(trait: int, _test: int) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array(np.full(n_variants, trait, dtype=number_type)), names)
+
+    def column(values: npt.NDArray[np.float64]) -> pa.ChunkedArray:
+        return each(lambda trait, test: _floats(values[trait * n_tests + test]))
+
+    return pa.table(
+        {
+            "chromosome": same("chromosome"),
+            "base_pair_location": same("base_pair_location"),
+            "effect_allele": same("effect_allele"),
+            "other_allele": same("other_allele"),
+            "beta": column(estimates.beta),
+            "standard_error": column(estimates.error),
+            "effect_allele_frequency": each(lambda t, _: frequency_of_slot[estimates.slot_of_trait[t]]),
+            "p_value": column(estimates.p),
+            "neg_log_10_p_value": column(estimates.strength),
+            "n": each(lambda t, _: n_of_slot[estimates.slot_of_trait[t]]),
+            "variant_id": same("variant_id"),
+            "trait": each(trait_of),
+            "test": each(test_of),
+            "status": each(lambda t, _: status_of_trait[t]),
+            **{name: column(values) for name, values in more.items()},
+        }
+    )
+
+
+def _floats(values: npt.NDArray[np.float64]) -> pa.Array:
+    """Return an Arrow array in which NaN, no estimate, is null."""
+    return pa.array(values, from_pandas=True)
