@@ -104,6 +104,9 @@ def associate(
     plots: Annotated[
         Path | None, typer.Option("--plots", help="Folder for Manhattan and QQ plots, SVG and PNG.")
     ] = None,
+    genomic_control: Annotated[
+        bool, typer.Option("--genomic-control", help="Add p under genomic control: each trait by its own inflation.")
+    ] = False,
     page: Annotated[
         Path | None, typer.Option("--page", help="One HTML page with plots, loci, reasons and provenance.")
     ] = None,
@@ -159,12 +162,13 @@ def associate(
         "threads": threads,
     }
     with counting_bar("variants") as tell:
-        if output.suffix == ".parquet":
+        if output.suffix == ".parquet" and not genomic_control:
             found = associate_to_file(view, phenotypes, output, force=force, progress=tell, **options)
             wanted = plots is not None or page is not None or gwas_ssf is not None
             result = found.read() if wanted else None
         else:
             result = run(view, phenotypes, progress=tell, **options)
+            result = result.genomic_control() if genomic_control else result
             if as_plink2:
                 result.to_plink2(output, force=force)
             else:

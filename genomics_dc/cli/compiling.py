@@ -67,6 +67,10 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
         "associate cohort.vcz --phenotypes traits.tsv --traits case --model logistic --fit-all -o all.tsv",
         "associate cohort.vcz --phenotypes traits.tsv --traits case --model firth -o firth.tsv",
         "clump cohort.vcz --association some.tsv --p1 0.5 --p2 0.9 --output clumps.tsv",
+        "meta some.tsv two.tsv --trait height --output meta.tsv",
+        "frequencies cohort.vcz --groups traits.tsv --by case --output frequencies.tsv",
+        "private cohort.vcz --groups traits.tsv --by case --output private",
+        "gene-counts cohort.vcz --annotation genes.parquet --phenotypes traits.tsv --trait case -o genes.tsv",
     ),
 )
 

@@ -51,6 +51,7 @@ def write_cohort(folder: Path) -> None:
         weight = "NA" if row % 9 == 4 else f"{rng.normal():.4f}"
         lines.append(f"{name}\t{height[row]:.4f}\t{weight}\t{rng.normal():.4f}\t{int(rng.random() < 0.4)}")
     (folder / "traits.tsv").write_text("\n".join(lines) + "\n")
+    _write_consequences(folder / "genes.parquet", [fields for fields, _ in whole])
     lines = ["sample_id\tage\tbatch", *(f"{name}\t{rng.normal():.4f}\t{row % 2}" for row, name in enumerate(names))]
     (folder / "more.tsv").write_text("\n".join(lines) + "\n")
 
@@ -99,6 +100,22 @@ def _reference_blocks() -> list[tuple[list[str], list[str]]]:
         ([contig, "1", ".", "N", "<NON_REF>", ".", ".", f"END={length}", "GT:DP:GQ"], ["0/0:30:80"])
         for contig, length in (("20", 64_000_000), ("21", 46_000_000))
     ]
+
+
+def _write_consequences(path: Path, records: list[list[str]]) -> None:
+    """Write a table as `annotate` makes it: every first ALT allele does something to a gene."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = {
+        "contig": [fields[0] for fields in records],
+        "position": [int(fields[1]) for fields in records],
+        "ref": [fields[3] for fields in records],
+        "alt": [fields[4].split(",")[0] for fields in records],
+        "gene": [f"G{row // 20}" for row in range(len(records))],
+        "so_terms": [["missense_variant"]] * len(records),
+    }
+    parquet.write_table(pa.table(table), path)
 
 
 def _write(path: Path, names: list[str], records: list[tuple[list[str], list[str]]]) -> None:

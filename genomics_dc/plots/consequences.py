@@ -40,6 +40,7 @@ def by_frequency(
     axes.tick_params(axis="y", length=0)
     axes.grid(False)
     axes.set_xlim(0, 1)
+    axes.set_ylim(-0.7, len(terms) - 0.3)
     style.percent(axes.xaxis)
     axes.set_xlabel("Share of the consequence's alleles")
     for place, total in zip(y.tolist(), totals.tolist(), strict=True):

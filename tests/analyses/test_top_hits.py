@@ -181,5 +181,8 @@ def test_the_command_writes_page_and_ssf(scan, genes, tmp_path):
     assert json.loads(done.stdout)["variants"] == 120
     assert (tmp_path / "r.html").stat().st_size > 10_000
     assert (tmp_path / "r.tsv.gz-meta.yaml").exists()
+    gc = ["--traits", "hba1c", "--force", "--genomic-control"]
+    assert CliRunner().invoke(app, [str(word) for word in (*words, *gc)]).exit_code == 0
+    assert pd.read_parquet(tmp_path / "r.parquet")["p_value_gc"].notna().sum() > 100
     again = CliRunner().invoke(app, [str(word) for word in (*words, *more, "--traits", "hba1c,null", "--force")])
     assert isinstance(again.exception, UsageError)
