@@ -208,15 +208,19 @@ def _hit(row: dict[str, Any], p_text: Any) -> dict[str, Any]:
         "variant": row["variant_id"],
         "place": f"{row['chromosome']}:{row['base_pair_location']:,}",
         "alleles": f"{_short(row['other_allele'])} → {_short(row['effect_allele'])}",
-        "frequency": f"{row['effect_allele_frequency']:.3g}",
-        "beta": f"{row['beta']:.3g}",
-        "error": f"{row['standard_error']:.3g}",
+        "frequency": _digits(row["effect_allele_frequency"]),
+        "beta": _digits(row["beta"]),
+        "error": _digits(row["standard_error"]),
         "p": p_text(row["neg_log_10_p_value"]),
         "genome_wide": row["neg_log_10_p_value"] >= _GENOME_WIDE_NEG_LOG10_P,
         "n": f"{row['n']:,}",
         "clumped": f"{row['clumped']:,}",
         "gene": _gene(row),
     }
+
+
+def _digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}".replace("-", "−")
 
 
 def _short(allele: str | None) -> str:

@@ -34,9 +34,9 @@ SUGGESTIVE_P = 1e-5
 class TopHits(Result):
     """One row per clump, the smallest p first: the columns of the association, then of the clump and the gene.
 
-    `clumped`: variants that stand in this locus for its sake; `clumped_p_below_0.01` of them; `nearest_gene` (of
-    several that hold the variant, comma-separated), `gene_distance_bp` (0 within), `gene_side` (within, upstream or
-    downstream in the gene's own direction): null without gene models.
+    `clumped`: variants that stand in this locus for its sake; `clumped_strong` of them with p below 0.01;
+    `nearest_gene` (of several that hold the variant, comma-separated), `gene_distance_bp` (0 within), `gene_side`
+    (within, upstream or downstream in the gene's own direction): null without gene models.
     """
 
 
@@ -86,7 +86,7 @@ def top_hits(
     table = one.table.take(rows)
     table = table.append_column("clumped", clumps.table["total"])
     below = pc.list_value_length(clumps.table["members"])
-    table = table.append_column("clumped_p_below_0.01", below)
+    table = table.append_column("clumped_strong", below)
     models = gene_models(genes)
     places = list(
         zip(table["chromosome"].cast(pa.string()).to_pylist(), table["base_pair_location"].to_pylist(), strict=True)
