@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,6 +60,7 @@ SEQUENTIAL = "viridis"
 DIVERGING = "PuOr"
 
 PNG_DOTS_PER_INCH = 150
+SHOWN_DOTS_PER_INCH = 72  # in a notebook, which keeps its pictures in its file
 # Above this many points an SVG becomes slow to open; a plot then draws its points as one embedded picture.
 RASTERISE_ABOVE_POINTS = 5_000
 
@@ -101,6 +103,15 @@ def applied() -> Iterator[None]:
         yield
 
 
+class _ShownFigure(Figure):
+    """A figure that a notebook shows when a cell ends with it."""
+
+    def _repr_png_(self) -> bytes:
+        drawn = BytesIO()
+        self.savefig(drawn, format="png", dpi=SHOWN_DOTS_PER_INCH)
+        return drawn.getvalue()
+
+
 def new_figure(
     width_in: float = 6.4, height_in: float = 4.4, rows: int = 1, columns: int = 1, **grid: Any
 ) -> tuple[Figure, np.ndarray[Any, Any]]:
@@ -108,7 +119,7 @@ def new_figure(
 
     `grid` goes to `Figure.subplots` (`sharex`, `width_ratios`, ...).
     """
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    figure = _ShownFigure(figsize=(width_in, height_in), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False, **grid)
     for one in axes.flat:
