@@ -28,7 +28,7 @@ from genomics_dc.kernels import linear, logistic
 from genomics_dc.kernels.genotypes import pack_dosage
 from genomics_dc.kernels.linear import DependentColumnError
 from genomics_dc.kernels.status import STATUS_NAMES
-from genomics_dc.results import Result, dataset
+from genomics_dc.results import Result, along, dataset
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -141,15 +141,14 @@ class AssociationResult(Result):
         n_variants = len(self) // max(len(self.traits), 1)
         if not n_variants or len(self) != len(self.traits) * int(str(self.provenance.parameters["n_variants"])):
             return super().to_xarray()
-        frame = self.to_pandas()
-        shape = (len(self.traits), n_variants)
+        columns = along(self.table, "variant")
         variables: dict[str, Any] = {}
-        for name, values in frame.drop(columns=["variant_id", "trait"]).items():
+        for name, (_, values) in columns.items():
             if name in _SITE_COLUMNS:
-                variables[name] = ("variant", values.to_numpy()[:n_variants])
-            else:
-                variables[name] = (("trait", "variant"), values.to_numpy().reshape(shape))
-        ids = frame["variant_id"].to_numpy()[:n_variants]
+                variables[name] = ("variant", values[:n_variants])
+            elif name not in ("variant_id", "trait"):
+                variables[name] = (("trait", "variant"), values.reshape(len(self.traits), n_variants))
+        ids = columns["variant_id"][1][:n_variants]
         return dataset(variables, {"variant": ids, "trait": list(self.traits)}, self.provenance)
 
     def lambda_gc(self) -> dict[str, float]:
@@ -336,6 +335,12 @@ def associate(
     InputError, UsageError
         As one sentence: an unknown or duplicated sample, a trait that is absent, constant, missing everywhere or not of
         the model, text among numbers, dependent covariates, more covariates than samples, a view without variants.
+
+    Examples
+    --------
+    >>> view = open_store("cohort.vcz").variants(maf=0.01)
+    >>> gwas = view.associate("traits.tsv", traits=["hba1c", "bmi"], covariates="covariates.tsv")
+    >>> gwas.top(5).to_pandas()[["trait", "variant_id", "beta", "p_value"]]
     """
     if model not in MODELS:
         raise UsageError(f"model must be one of {', '.join(MODELS)}, not {model}")

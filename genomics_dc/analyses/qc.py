@@ -234,9 +234,9 @@ def quality(
 
     Examples
     --------
-    >>> qc = quality(open_store("cohort.vcz"), threads=2)  # doctest: +SKIP
-    >>> qc.samples.to_pandas().query("filter != 'PASS'")  # doctest: +SKIP
-    >>> qc.write("qc/")  # doctest: +SKIP
+    >>> qc = quality(open_store("cohort.vcz"), threads=2)
+    >>> qc.samples.to_pandas().query("filter != 'PASS'")
+    >>> qc.write("qc/")
     """
     limits = load_thresholds(thresholds)
     if view.n_samples == 0:
