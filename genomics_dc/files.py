@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from genomics_dc.errors import OutputExistsError, ResourceError
@@ -154,8 +154,8 @@ def atomic_files(paths: Sequence[Path], *, force: bool = False) -> Iterator[list
     folder = paths[0].parent
     with explain_os_errors(paths[0]):
         staging = Path(tempfile.mkdtemp(prefix=".partial-", suffix="-" + paths[0].name, dir=folder))
+        staged = [staging / final.name for final in paths]
         try:
-            staged = [staging / final.name for final in paths]
             with _partial(staging):
                 yield staged
             for temporary in staged:
@@ -167,7 +167,11 @@ def atomic_files(paths: Sequence[Path], *, force: bool = False) -> Iterator[list
                 temporary.replace(final)
             fsync_directory(folder)
         finally:
+            for temporary in staged:  # listing the folder takes a descriptor, and there may be none left
+                temporary.unlink(missing_ok=True)
             shutil.rmtree(staging, ignore_errors=True)
+            with suppress(OSError):
+                staging.rmdir()
 
 
 def write_text(path: Path | str, text: str, *, force: bool = False) -> None:

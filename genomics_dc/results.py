@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,9 @@ class Result:
 
     table: pa.Table
     provenance: Provenance
+
+    DISTINCT: ClassVar[frozenset[str]] = frozenset()
+    """Columns of which hardly two rows are equal: Parquet then takes no dictionary, which costs more than all else."""
 
     def __repr__(self) -> str:
         rows, columns = self.table.num_rows, self.table.num_columns
@@ -104,7 +107,7 @@ class Result:
                     self.to_arrow(),
                     temporary,
                     compression={name: "none" if is_float else "zstd" for name, is_float in floating.items()},
-                    use_dictionary=repeating,
+                    use_dictionary=[name for name in repeating if name not in self.DISTINCT],
                     write_statistics=repeating,
                 )
         else:

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeVar, cast
 
 import numba
 
 from genomics_dc.kernels._cache import KernelCache
 
-if "scipy.linalg" not in sys.modules:
-    # At its first call Numba imports scipy.linalg, 0.2 s, only to learn whether it could multiply matrices in compiled
-    # code, which no kernel does. A module that is None cannot be imported.
-    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
-    try:
-        import numba.np.arraymath
-    finally:
-        del sys.modules["scipy.linalg"]
+# What Numba imports at its first call, only to learn whether compiled code could use it, which no kernel does:
+# scipy.linalg to multiply matrices (0.2 s), cffi to call C (0.09 s). A module that is None cannot be imported.
+_ASKED_FOR = {"scipy.linalg": "numba.np.arraymath", "cffi": "numba.core.typing.cffi_utils"}
+for _name, _asker in _ASKED_FOR.items():
+    if _name not in sys.modules:
+        sys.modules[_name] = None  # type: ignore[assignment]
+        try:
+            import_module(_asker)
+        finally:
+            del sys.modules[_name]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -53,3 +56,13 @@ def borrowing_jit(function: _Function) -> _Function:
     """
     options: dict[str, Any] = {"nogil": True, "_nrt": False}  # the last is not in numba's type stubs
     return cast(_Function, kept(numba.njit(**options)(function)))
+
+
+def summing_jit(function: _Function) -> _Function:
+    """Return `function` compiled so that its sums of floats may be vector code: several partial sums side by side.
+
+    The compiler chooses their number once, and multiplies and adds in one step: the order of a sum depends on the
+    machine code and the lengths of the arrays, never on threads. Products of matrices go 15 times as fast. NaN and
+    infinity keep their meaning: of all that `fastmath` could allow, only these two are.
+    """
+    return cast(_Function, kept(numba.njit(nogil=True, fastmath={"reassoc", "contract"})(function)))

@@ -19,9 +19,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from genomics_dc.analyses import phenotypes as samples_by
+from genomics_dc.analyses.genomic_control import CHI2_MEDIAN
 from genomics_dc.analyses.lineage import provenance_of
 from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.analyses.site_columns import site_columns
+from genomics_dc.analyses.view import View
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.files import atomic_path, refuse_existing
 from genomics_dc.kernels import linear, logistic
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+    from genomics_dc.analyses.top_hits import TopHits
     from genomics_dc.store.blocks import Block, Blocks
     from genomics_dc.store.read import StoreView
 
@@ -51,8 +54,6 @@ _RULES = {
 # Variants that one task takes: small enough to share between threads, large enough to cost little. Each variant is
 # fitted by itself, so this changes no number.
 _VARIANTS_PER_TASK = {"linear": 1024, "logistic": 512, "firth": 128}
-# Median of the chi-squared distribution with one degree of freedom.
-_CHI2_MEDIAN = 0.45493642311957283
 _SITE_COLUMNS = ("chromosome", "base_pair_location", "effect_allele", "other_allele")
 _LN10 = 2.302585092994046
 TESTS = ("ADD", "FIRTH", "SCORE")
@@ -62,6 +63,7 @@ SCORE_P_MAX = 0.1
 _FORBIDDEN_IN_NAMES = frozenset('/\\\0:*?"<>|')
 
 
+@dataclass(frozen=True, repr=False)
 class AssociationResult(Result):
     """One row per trait and variant, traits one after another, variants in store order.
 
@@ -76,6 +78,8 @@ class AssociationResult(Result):
     SCORE: in a logistic model a variant whose score test has p above 0.1 is not fitted. Its p is the score test's, and
     `beta` and `standard_error` are the estimate after one Newton step from the fit without the variant.
     """
+
+    source: View | None = None
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -109,11 +113,11 @@ class AssociationResult(Result):
         n_variants = int(str(self.provenance.parameters["n_variants"]))
         if len(self) == len(self.traits) * n_variants:
             return AssociationResult(
-                self.table.slice(self.traits.index(name) * n_variants, n_variants), self.provenance
+                self.table.slice(self.traits.index(name) * n_variants, n_variants), self.provenance, self.source
             )
         import pyarrow.compute as pc
 
-        return AssociationResult(self.table.filter(pc.equal(self.table["trait"], name)), self.provenance)
+        return AssociationResult(self.table.filter(pc.equal(self.table["trait"], name)), self.provenance, self.source)
 
     def top(self, n: int = 10, *, trait: str | None = None) -> AssociationResult:
         """Return the `n` rows of largest -log10 p, of one trait or of all; ties stay in row order."""
@@ -121,7 +125,7 @@ class AssociationResult(Result):
         strength = chosen._column("neg_log_10_p_value")
         order = np.argsort(-strength, kind="stable")
         order = order[~np.isnan(strength[order])][:n]
-        return AssociationResult(chosen.table.take(pa.array(order)), self.provenance)
+        return AssociationResult(chosen.table.take(pa.array(order)), self.provenance, self.source)
 
     def status_counts(self) -> dict[str, int]:
         """Return how many rows have each status, for those that occur."""
@@ -164,8 +168,33 @@ class AssociationResult(Result):
             strength = self.of_trait(name)._column("neg_log_10_p_value")
             strength = strength[~np.isnan(strength)]
             middle = float(np.median(strength)) if strength.size else np.nan
-            found[name] = float(stats.chi2.isf(10.0**-middle, 1)) / _CHI2_MEDIAN
+            found[name] = float(stats.chi2.isf(10.0**-middle, 1)) / CHI2_MEDIAN
         return found
+
+    def genomic_control(self) -> AssociationResult:
+        """Return the result with p under genomic control; see `analyses.genomic_control.genomic_control`."""
+        from genomics_dc.analyses.genomic_control import genomic_control
+
+        return genomic_control(self)
+
+    def top_hits(self, **options: Any) -> TopHits:
+        """Return the clumps of a trait with the genes nearest to them; see `analyses.top_hits.top_hits`."""
+        from genomics_dc.analyses.top_hits import top_hits
+
+        return top_hits(self, options.pop("view", self.source), **options)
+
+    def page(self, path: Path | str, **options: Any) -> Path:
+        """Write a page of plots and tables as one HTML file; see `analyses.association_page.write_page`."""
+        from genomics_dc.analyses.association_page import write_page
+
+        return write_page(self, path, **{"view": self.source, **options})
+
+    def to_gwas_ssf(self, path: Path | str, **options: Any) -> list[Path]:
+        """Write one trait as GWAS-SSF with its metadata; see `analyses.gwas_ssf.write_gwas_ssf`."""
+        from genomics_dc.analyses.gwas_ssf import write_gwas_ssf
+
+        known = None if self.source is None else self.source.assembly
+        return write_gwas_ssf(self, path, **{"assembly": known, **options})
 
     def to_plink2(self, path: Path | str, *, force: bool = False) -> list[Path]:
         """Write PLINK 2's `--glm` columns, one file a trait; return the paths.
@@ -237,6 +266,13 @@ class AssociationPlots:
             lambda_gc=AssociationResult(one.table, one.provenance).lambda_gc()[name],
             n_samples=one.samples_by_trait[name],
         )
+
+    def locus(self, variant_id: str, trait: str | None = None, **options: Any) -> Figure:
+        """Return -log10 p around a variant, coloured by linkage with it, genes below; see `analyses.top_hits.locus`."""
+        from genomics_dc.analyses.top_hits import locus
+
+        view = options.pop("view", self.result.source)
+        return locus(self.result, view, variant_id, trait=trait, **options).plot(trait=self.result._one_trait(trait))
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write Manhattan and QQ plot of every trait as SVG and PNG into `folder`; return the paths."""
@@ -392,7 +428,8 @@ def associate(
         },
         inputs=aligned.inputs,
     )
-    return AssociationResult(_table(site_columns(view), aligned.trait_names, groups, estimates), provenance)
+    source = view if isinstance(view, View) else None
+    return AssociationResult(_table(site_columns(view), aligned.trait_names, groups, estimates), provenance, source)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from genomics_dc.cli.options import (
     MissingOption,
     RegionOption,
     StoreArgument,
+    listed,
     over_blocks,
     selected_view,
 )
@@ -74,6 +75,19 @@ def associate(
     plots: Annotated[
         Path | None, typer.Option("--plots", help="Folder for Manhattan and QQ plots, SVG and PNG.")
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="One HTML page with plots, loci, reasons and provenance.")
+    ] = None,
+    genes: Annotated[
+        Path | None, typer.Option("--genes", help="Gene models, GFF3: nearest genes and tracks on the page.")
+    ] = None,
+    gwas_ssf: Annotated[
+        Path | None,
+        typer.Option("--gwas-ssf", help="One trait as the GWAS Catalog takes it, with its metadata (.tsv.gz)."),
+    ] = None,
+    assembly: Annotated[
+        str | None, typer.Option("--assembly", help="Genome build for --gwas-ssf; that of the store by default.")
+    ] = None,
     threads: AllThreadsOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -81,22 +95,28 @@ def associate(
     """Test every variant against every trait, with covariates: one row per trait and variant.
 
     Example: genomics-dc associate cohort.vcz --phenotypes traits.tsv --traits hba1c,bmi --covariates pcs.tsv
-    --maf 0.01 --output hba1c.parquet --plots plots/
+    --maf 0.01 --output hba1c.parquet --page hba1c.html --genes genes.gff3
     """
     from genomics_dc.analyses.association import associate as run
 
     as_plink2 = output.suffix in _PLINK2_SUFFIXES
     if not as_plink2 and output.suffix not in {".parquet", ".tsv"}:
         raise UsageError(f"{output}: the name of a result ends with .parquet, .tsv or, as PLINK 2 has it, .glm.linear")
-    refuse_existing(output, force=force)
+    for target in (output, page, gwas_ssf):
+        if target is not None:
+            refuse_existing(target, force=force)
     view = selected_view(store, region=region, keep=keep, extract=extract, maf=maf, hwe=hwe, missing=missing)
+    if gwas_ssf is not None:
+        from genomics_dc.analyses.gwas_ssf import check_target
+
+        assembly = check_target(gwas_ssf, listed(traits), assembly or view.assembly)
     with counting_bar("variants") as tell:
         result = run(
             view,
             phenotypes,
-            traits=_listed(traits),
+            traits=listed(traits),
             covariates=covariates,
-            covariate_names=None if covariate_names is None else _listed(covariate_names),
+            covariate_names=None if covariate_names is None else listed(covariate_names),
             model=model,
             fit_all=fit_all,
             strict=strict,
@@ -108,15 +128,15 @@ def associate(
     else:
         result.write(output, force=force)
     drawn = result.plot.save(plots) if plots is not None else []
+    if page is not None:
+        result.page(page, genes=genes, threads=threads, force=force)
+    if gwas_ssf is not None:
+        result.to_gwas_ssf(gwas_ssf, assembly=assembly, force=force)
     summary = _summary(result, output, drawn)
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False))
         return
     typer.echo(_report(result, summary))
-
-
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _summary(result: AssociationResult, output: Path, drawn: list[Path]) -> dict[str, object]:

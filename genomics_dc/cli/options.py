@@ -134,6 +134,11 @@ def narrowed(
     return view
 
 
+def listed(text: str) -> list[str]:
+    """Return the words of a comma-separated option."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def _ids_of(path: Path) -> list[str]:
     """Return the first word of each line; blank lines and lines that begin with # (a PLINK header) are skipped."""
     try:

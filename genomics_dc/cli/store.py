@@ -50,7 +50,7 @@ PlanOption = Annotated[
 LenientOption = Annotated[
     bool, typer.Option("--lenient", help="Mend what breaks the specification where that is possible, and say what.")
 ]
-InfoOrderOption = Annotated[bool, typer.Option("--keep-info-order", help="Remember the order of INFO keys.")]
+InfoOrderOption = Annotated[bool, typer.Option("--keep-info-order", help="Remember the order of INFO and FORMAT keys.")]
 LocalAllelesOption = Annotated[
     bool,
     typer.Option("--local-alleles", help="Keep AD and PL only of alleles that a call carries (LAA, LAD, LPL)."),

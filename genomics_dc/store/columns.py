@@ -98,8 +98,8 @@ class Widths:
     """What all fields together ask for.
 
     alleles: REF and ALT of the record that has the most (2 or more). ploidy: copies of the call that has the most (1 or
-    more). genotypes: values of a Number=G field, where there is no GT. contigs: how many there are. own: values by
-    array; rank: INTEGER_TYPES by array.
+    more). genotypes: values of a Number=G field, where GT does not say more. contigs: how many there are. own: values
+    by array; rank: INTEGER_TYPES by array. joins: whether some call mixes `/` and `|`, or begins with one of them.
     """
 
     alleles: int = 2
@@ -109,6 +109,7 @@ class Widths:
     contigs: int = 0
     own: Mapping[str, int] = field(default_factory=dict)
     rank: Mapping[str, int] = field(default_factory=dict)
+    joins: bool = False
 
     def joined(self, other: Widths) -> Widths:
         """Return what holds both."""
@@ -120,6 +121,7 @@ class Widths:
             contigs=max(self.contigs, other.contigs),
             own=_greatest(self.own, other.own),
             rank=_greatest(self.rank, other.rank),
+            joins=self.joins or other.joins,
         )
 
 
@@ -194,7 +196,7 @@ def shared_width(column: Column, widths: Widths, *, has_genotype: bool) -> tuple
     if column.number == "A":
         return widths.alleles - 1, DIM_ALT_ALLELES
     if column.number == "G":
-        size = n_genotypes(widths.alleles, widths.ploidy) if has_genotype else widths.genotypes
+        size = max(n_genotypes(widths.alleles, widths.ploidy) if has_genotype else 0, widths.genotypes)
         return (size, DIM_GENOTYPES) if size else (0, "")
     return 0, ""
 
@@ -221,13 +223,16 @@ def integer_rank(minimum: int, maximum: int, *, sentinel_value: bool = False) ->
     raise ValueError(f"{minimum} to {maximum} is past int32")  # a reader of VCF gives no such number
 
 
-def needs(column: Column, seen: Seen, form: Form, widths: Widths, *, has_genotype: bool) -> Widths | None:
-    """Return the widths that a field asks for beyond those it has, or None when it fits."""
+def needs(column: Column, seen: Seen, form: Form, widths: Widths) -> Widths | None:
+    """Return the widths that a field asks for beyond those it has, or None when it fits.
+
+    A list of Number=A or R never does: past the places of the record with the most alleles there are dots at most.
+    """
     rank = integer_rank(seen.minimum, seen.maximum, sentinel_value=seen.sentinel_value) if column.kind == INTEGER else 0
-    wider = seen.width > form.width
+    wider = seen.width > form.width and column.number not in ("A", "R")
     if rank <= widths.rank.get(column.name, 0) and not wider:
         return None
-    genotypes = seen.width if wider and column.number == "G" and not has_genotype else 0
+    genotypes = seen.width if wider and column.number == "G" else 0
     return Widths(own={column.name: seen.width} if wider else {}, rank={column.name: rank}, genotypes=genotypes)
 
 

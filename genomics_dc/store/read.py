@@ -323,6 +323,14 @@ class StoreView:
         """Return the names of FILTERs by number: the columns of `variant_filter`."""
         return self._shared.filters
 
+    def has_array(self, name: str) -> bool:
+        """Tell whether the store has an array of that path."""
+        return name in self._shared.files
+
+    def whole_array(self, name: str) -> npt.NDArray[Any]:
+        """Return an array that is not over the records or samples of this view, whole."""
+        return self._shared.files.array(name).read()
+
     def zarr_group(self) -> zarr.Group:
         """Return the VCF Zarr group of the whole store, read-only and checked, for vcztools, sgkit or xarray."""
         return self._shared.files.group

@@ -7,8 +7,8 @@ one operation a row with its argument:
 - VALUE n: all values of field n with commas between, "." where there is none. ITEM n, then (0, k) as the next row: only
   value k.
 - INFO n: the INFO column of the first n `info` fields: KEY=value for each that is not missing.
-- KEYS n, CALLS n: the FORMAT column, and the columns of all samples with a tab before each, of the first n `calls`
-  fields; of the keys that `present` has in the record.
+- KEYS n, CALLS n: the FORMAT column, and the columns of all samples with a tab before each, of the `calls` fields that
+  `call_order` has of the record.
 - EACH_SAMPLE n: the n operations that follow, for every sample.
 
 All numbers of all fields lie in one int32 array, floats by their bits, all strings in one byte array with int64 bounds,
@@ -52,6 +52,8 @@ _TAB, _LINE_FEED, _COMMA, _DOT, _SLASH, _ZERO, _COLON, _SEMICOLON, _EQUALS, _BAR
     61,
     124,
 )
+ALSO = -2
+"""An order has a field's number; where it stands only if it is there, ALSO minus that number; and -1 at the end."""
 _FULL = -1  # instead of a position: no room
 _SMALL = np.array(
     [int.from_bytes(str(n).encode().ljust(3, b"0"), "little") | len(str(n)) << 24 for n in range(1000)], dtype=np.int64
@@ -69,7 +71,7 @@ def render_rows(
     info: npt.NDArray[np.int64],
     info_order: npt.NDArray[np.int32],
     calls: npt.NDArray[np.int64],
-    present: npt.NDArray[np.bool_],
+    call_order: npt.NDArray[np.int32],
     numbers: npt.NDArray[np.int32],
     floats: npt.NDArray[np.float32],
     text: npt.NDArray[np.uint8],
@@ -86,9 +88,10 @@ def render_rows(
     """Write records `first` to `stop` into `out`, as many whole ones as it has room for; return the row after them.
 
     `line_end` int64[V] becomes, at each row written, where its text ends in `out`. `info_order` int32[V, F] has each
-    record's order of the `info` fields (-1 at the end), or has no row: then the order of `info`. `joins` uint16[V, S]
-    is as `calls.genotype_separators` has it, or has no row: then `phased` says all. `pairs` is `genotype` as words
-    of two alleles, [V, S], or has no row where P is not 2.
+    record's order of the `info` fields (see ALSO), or has no row: then the order of `info`. `call_order` int32[V, F]
+    has which of the `calls` fields a record has, in order, -1 at the end. `joins` uint16[V, S] is as
+    `calls.genotype_separators` has it, or has no row: then `phased` says all. `pairs` is `genotype` as words of two
+    alleles, [V, S], or has no row where P is not 2.
     """
     pos = 0
     for v in range(first, stop):
@@ -108,11 +111,11 @@ def render_rows(
                 )
                 at += 1
             elif operation == KEYS:
-                pos = _keys(v, pos, calls[: program[at, 1]], present, fields, text, starts, ends, words, out)
+                pos = _keys(v, pos, calls[: program[at, 1]], call_order, fields, text, starts, ends, words, out)
                 at += 1
             elif operation == CALLS:
                 pos = _calls(
-                    v, n_samples, pos, calls[: program[at, 1]], present, fields, numbers, floats, text, starts, ends,
+                    v, n_samples, pos, calls[: program[at, 1]], call_order, fields, numbers, floats, text, starts, ends,
                     genotype, pairs, phased, joins, out,
                 )  # fmt: skip
                 at += 1
@@ -482,13 +485,15 @@ def _info(
     ordered = info_order.shape[0] > 0
     first = pos
     for j in range(info_order.shape[1] if ordered else info.shape[0]):
-        if ordered and info_order[v, j] < 0:
+        number = int(info_order[v, j]) if ordered else j
+        if number == -1:
             break
-        field = info[info_order[v, j]] if ordered else info[j]
+        only_if_there = not ordered or number <= ALSO
+        field = info[ALSO - number if number <= ALSO else number]
         kind = fields[field, KIND]
         place = fields[field, BASE] + v * fields[field, BY_ROW]
         # a record that says KEY=. is told from one without the key by its order only
-        if not ordered and _is_missing(kind, place, fields[field, WIDTH], numbers, text, starts, ends):
+        if only_if_there and _is_missing(kind, place, fields[field, WIDTH], numbers, text, starts, ends):
             continue
         if pos != first:
             pos = _byte(out, pos, _SEMICOLON)
@@ -514,7 +519,7 @@ def _keys(
     v: int,
     pos: int,
     calls: npt.NDArray[np.int64],
-    present: npt.NDArray[np.bool_],
+    call_order: npt.NDArray[np.int32],
     fields: npt.NDArray[np.int64],
     text: npt.NDArray[np.uint8],
     starts: npt.NDArray[np.int64],
@@ -523,14 +528,14 @@ def _keys(
     out: npt.NDArray[np.uint8],
 ) -> int:
     first = pos
-    for j in range(calls.shape[0]):
-        if not present[v, j]:
-            continue
+    for j in range(call_order.shape[1]):
+        if call_order[v, j] < 0:
+            break
         if pos != first:
             pos = _byte(out, pos, _COLON)
             if pos == _FULL:
                 return _FULL
-        word = words[fields[calls[j], NAME]]
+        word = words[fields[calls[call_order[v, j]], NAME]]
         pos = _copy(out, pos, text, starts[word], ends[word])
         if pos == _FULL:
             return _FULL
@@ -543,7 +548,7 @@ def _calls(
     n_samples: int,
     pos: int,
     calls: npt.NDArray[np.int64],
-    present: npt.NDArray[np.bool_],
+    call_order: npt.NDArray[np.int32],
     fields: npt.NDArray[np.int64],
     numbers: npt.NDArray[np.int32],
     floats: npt.NDArray[np.float32],
@@ -558,10 +563,9 @@ def _calls(
 ) -> int:
     n_present = 0
     only = 0
-    for j in range(calls.shape[0]):
-        if present[v, j]:
-            n_present += 1
-            only = calls[j]
+    while n_present < call_order.shape[1] and call_order[v, n_present] >= 0:
+        only = calls[call_order[v, n_present]]
+        n_present += 1
     if n_present == 1 and fields[only, KIND] == GENOTYPE and pairs.shape[0] and joins.shape[0] == 0:
         if pos + 4 * n_samples > out.shape[0]:
             return _FULL
@@ -575,16 +579,12 @@ def _calls(
         pos += 1
         if n_present == 0:
             pos = _byte(out, pos, _DOT)
-        before = False
-        for j in range(calls.shape[0]):
-            if not present[v, j]:
-                continue
-            if before:
+        for j in range(n_present):
+            if j:
                 pos = _byte(out, pos, _COLON)
                 if pos == _FULL:
                     return _FULL
-            before = True
-            field = calls[j]
+            field = calls[call_order[v, j]]
             if fields[field, KIND] == INTEGER:  # most of the fields of most files: the fewer arguments, the faster
                 place = fields[field, BASE] + v * fields[field, BY_ROW] + s * fields[field, BY_SAMPLE]
                 pos = _integers(place, fields[field, WIDTH], pos, numbers, out)

@@ -21,7 +21,7 @@ from genomics_dc.store import schema
 from genomics_dc.store.access import StoreFiles
 from genomics_dc.store.columns import INTEGER_TYPES, Widths, integer_rank
 from genomics_dc.store.growth.assemble import Assembled, Assembly, Progress
-from genomics_dc.store.growth.beside import write_info_order, write_sample_counts
+from genomics_dc.store.growth.beside import write_orders, write_sample_counts
 from genomics_dc.store.growth.fields import Shape, grown_grid, joined_shapes, shapes_of
 from genomics_dc.store.growth.header import Part as HeaderPart
 from genomics_dc.store.growth.header import joined_header
@@ -185,7 +185,7 @@ def grow(
     _write_small(writer, union, grid)
     if schema.CALL_GENOTYPE in shapes:
         write_sample_counts(writer, parts, grid, len(table), done.proven_by_sample)
-    write_info_order(writer, parts, grid, len(table))
+    write_orders(writer, parts, grid, len(table))
     if proving.blocks_of or proving.thresholds is not None:
         _write_blocks(writer, union, proving, grid)
     seal = writer.close(

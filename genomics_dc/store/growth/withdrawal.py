@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from genomics_dc.errors import InputError, UsageError
+from genomics_dc.errors import InputError, ResourceError, UsageError
 from genomics_dc.provenance import JsonValue
 from genomics_dc.store import schema
 from genomics_dc.store.access import StoreFiles
@@ -83,6 +83,17 @@ def drop_samples(
     wanted = list(dict.fromkeys(str(name) for name in samples))
     if not wanted:
         raise UsageError("no sample was given to drop")
+    try:
+        return _drop(final, wanted, workers, tell)
+    except ResourceError as error:
+        raise ResourceError(
+            f"{error}; the dropping is not finished, and something of these people may still be on the disk: give the "
+            "same command again"
+        ) from error
+
+
+def _drop(final: Path, wanted: list[str], workers: int, tell: Progress) -> Receipt:
+    """Make people unreadable, rewrite the chunks that hold them, and remove every older generation."""
     tell("Making unreadable", 0.0)
     if _are_there(StoreFiles(final), wanted, final):
         with next_generation(final) as made:
