@@ -180,9 +180,9 @@ def quality(
 
     Examples
     --------
-    >>> qc = quality(open_store("cohort.vcz"), sex="sex.tsv", groups="ancestry.tsv", threads=2)  # doctest: +SKIP
-    >>> qc.samples.to_pandas().query("filter != 'PASS'")  # doctest: +SKIP
-    >>> qc.write("qc/")  # doctest: +SKIP
+    >>> qc = quality(open_store("cohort.vcz"), sex="sex.tsv", groups="ancestry.tsv", threads=2)
+    >>> qc.samples.to_pandas().query("filter != 'PASS'")
+    >>> qc.write("qc/")
     """
     tables = {"sex": sex, "pedigree": pedigree, "batches": batches, "groups": groups, "phenotypes": phenotypes}
     counted = _Counted.of(view, tables, trait, strict, thresholds, threads, progress)

@@ -142,7 +142,7 @@ def kinship(
 
     Examples
     --------
-    >>> open_store("cohort.vcz").kinship(threads=2).related(degree_max=2)  # doctest: +SKIP
+    >>> open_store("cohort.vcz").kinship(threads=2).related(degree_max=2)
     """
     limits = load_thresholds(thresholds)
     if view.n_samples == 0:
