@@ -30,6 +30,17 @@ def numbers(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None = No
     return pa.Array.from_buffers(_TYPES[values.dtype], len(values), [known, pa.py_buffer(values)])
 
 
+def used_numbers(values: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Return which small whole numbers occur in `values` [V], ascending, and for each row the place of its number.
+
+    As `numpy.unique` does, which sorts: here there are few numbers and many rows.
+    """
+    used = np.flatnonzero(np.bincount(values)) if values.size else np.zeros(0, dtype=np.int64)
+    places = np.zeros(int(used[-1]) + 1 if used.size else 1, dtype=np.int32)
+    places[used] = np.arange(len(used), dtype=np.int32)
+    return used.astype(np.int64), places[values]
+
+
 def text(words: Sequence[str]) -> pa.StringArray:
     """Return Python strings as a column without nulls."""
     encoded = [word.encode() for word in words]

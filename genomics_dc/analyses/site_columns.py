@@ -5,6 +5,7 @@ A Python string for each variant would take longer than to test it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genomics_dc.analyses.arrow_columns import numbers, text
+from genomics_dc.analyses.arrow_columns import numbers, text, used_numbers
 from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.kernels.allele_class import allele_classes
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from genomics_dc.kernels.vcf.records import Strings
     from genomics_dc.store.read import StoreView
 
-_FIELDS = ("variant_contig", "variant_position", "variant_id", "variant_allele")
+_FIELDS = ("variant_position", "variant_id", "variant_allele")
 _MISSING, _NO_ALLELE, _COMMA, _COLON = text([".", "", ",", ":"])
 _NULL = pa.nulls(1, pa.string())[0]
 # More text than this goes into a chunk of its own: Arrow counts the bytes of a chunk in 31 bits.
@@ -35,8 +36,7 @@ def site_columns(view: StoreView) -> dict[str, pa.ChunkedArray]:
     and the other ALTs, comma-separated. `variant_id` is the ID column, or contig:position:ref:alt where that is
     missing. Chromosome and alleles are dictionary-encoded; the position is one-based.
     """
-    loader = view.loader(*_FIELDS)
-    groups = _by_text([loader.load(rows) for rows in loader.parts(view.sites_index())])
+    groups = _by_text(_bands(view, _FIELDS, threads=1))
     parts = [_ssf_columns(_Columns.of(group, view.contigs)) for group in groups]
     return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]} if parts else {}
 
@@ -69,9 +69,8 @@ def variant_columns(view: StoreView, *, words: bool = True, position: bool = Tru
 
     Without `words` there are no columns, and without `position` none is read: for who counts by sample.
     """
-    names = [name for name in _FIELDS if words or name in ("variant_contig", "variant_allele")]
-    loader = view.loader(*names, *(["variant_position"] if position and not words else []))
-    bands = list(ordered_map(loader.load, loader.parts(view.sites_index()), threads=threads))
+    names = _FIELDS if words else ("variant_allele", "variant_position") if position else ("variant_allele",)
+    bands = _bands(view, names, threads=threads)
     parts = [_allele_columns(_Columns.of(group, view.contigs)) for group in _by_text(bands)] if words else []
     if not bands:
         empty, whole = pa.chunked_array([], pa.string()), pa.chunked_array([], pa.int64())
@@ -87,6 +86,18 @@ def variant_columns(view: StoreView, *, words: bool = True, position: bool = Tru
         n_alleles=np.concatenate([np.count_nonzero(one.end > one.start, axis=1) for one in alleles]).astype(np.int32),
         classes=np.concatenate(classes),
     )
+
+
+def _bands(view: StoreView, names: Sequence[str], *, threads: int) -> list[dict[str, Any]]:
+    """Return arrays over variants as they lie in chunks, and `variant_contig` with them."""
+    loader = view.loader(*names)
+    bands: list[dict[str, Any]] = list(ordered_map(loader.load, loader.parts(view.sites_index()), threads=threads))
+    if not bands:
+        return bands
+    ends = np.cumsum([band["variant_allele"].shape[0] for band in bands])
+    for band, contig in zip(bands, np.split(view.contig_numbers(), ends[:-1]), strict=True):
+        band["variant_contig"] = contig
+    return bands
 
 
 def _by_text(bands: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -119,12 +130,11 @@ class _Columns:
 
     @classmethod
     def of(cls, bands: list[dict[str, Any]], contigs: tuple[str, ...]) -> _Columns:
-        contig = np.concatenate([band["variant_contig"] for band in bands]).astype(np.int32)
-        used, codes = np.unique(contig, return_inverse=True)
+        used, codes = used_numbers(np.concatenate([band["variant_contig"] for band in bands]))
         width = bands[0]["variant_allele"].shape[1]
         return cls(
             chromosome=pa.DictionaryArray.from_arrays(
-                numbers(codes.reshape(-1).astype(np.int32)), text([contigs[number] for number in used.tolist()])
+                numbers(codes), text([contigs[number] for number in used.tolist()])
             ),
             position=numbers(np.concatenate([band["variant_position"] for band in bands]).astype(np.int64)),
             alleles=[_text([band["variant_allele"][:, j] for band in bands]) for j in range(width)],
