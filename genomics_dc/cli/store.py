@@ -17,12 +17,14 @@ from genomics_dc.cli.options import (
     JsonOption,
     KeepOption,
     MafOption,
+    MemoryOption,
     MissingOption,
     OutputOption,
     RegionOption,
     StoreArgument,
     narrowed,
     selected_view,
+    size_in_bytes,
 )
 from genomics_dc.cli.progress import progress_bar
 from genomics_dc.errors import FindingsError, UsageError
@@ -40,9 +42,6 @@ AssemblyOption = Annotated[
     str | None, typer.Option("--assembly", help="Genome build to record, such as GRCh37; else what the header names.")
 ]
 WorkersOption = Annotated[int, typer.Option("--threads", "--workers", min=1, help="Threads to use.")]
-MemoryOption = Annotated[
-    str, typer.Option("--memory", help="The most memory to take, such as 800M or 4G; the result does not depend on it.")
-]
 PlanOption = Annotated[
     Path | None, typer.Option("--plan", help="A plan that `store plan --json` printed, perhaps edited.")
 ]
@@ -115,7 +114,7 @@ def build(
             assembly=assembly,
             force=force,
             workers=threads,
-            memory_bytes=_bytes(memory),
+            memory_bytes=size_in_bytes(memory),
             plan=plan,
             lenient=lenient,
             keep_info_order=keep_info_order,
@@ -129,20 +128,6 @@ def build(
         typer.echo(
             f"{built.path}: {built.n_variants:,} variants x {built.n_samples:,} samples, hash {built.store_hash}"
         )
-
-
-def _bytes(text: str) -> int:
-    """Return the number of bytes that "800M" or "4G" means."""
-    units = {"K": 10, "M": 20, "G": 30, "T": 40}
-    digits = text.upper().removesuffix("B").removesuffix("I")
-    shift = units.get(digits[-1:], 0)
-    try:
-        number = float(digits[:-1] if shift else digits)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 2.0**50:
-        raise UsageError(f"--memory should be a size such as 800M or 4G, not {text}")
-    return int(number * 2**shift)
 
 
 @store_app.command()
@@ -165,7 +150,7 @@ def plan(
         planned = plan_store(
             vcfs,
             threads=threads,
-            memory_bytes=_bytes(memory),
+            memory_bytes=size_in_bytes(memory),
             lenient=lenient,
             keep_info_order=keep_info_order,
             local_alleles=local_alleles,
