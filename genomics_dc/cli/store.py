@@ -11,20 +11,20 @@ import typer
 
 from genomics_dc.cli import store_growth
 from genomics_dc.cli.options import (
+    BuildMemoryOption,
     ExtractOption,
     ForceOption,
     HweOption,
     JsonOption,
     KeepOption,
     MafOption,
-    MemoryOption,
     MissingOption,
     OutputOption,
     RegionOption,
     StoreArgument,
+    bytes_of,
     narrowed,
     selected_view,
-    size_in_bytes,
 )
 from genomics_dc.cli.progress import progress_bar
 from genomics_dc.errors import FindingsError, UsageError
@@ -92,7 +92,7 @@ def build(
     reference: ReferenceOption = None,
     assembly: AssemblyOption = None,
     threads: WorkersOption = 2,
-    memory: MemoryOption = "1G",
+    memory: BuildMemoryOption = "1G",
     plan: PlanOption = None,
     lenient: LenientOption = False,
     keep_info_order: InfoOrderOption = False,
@@ -114,7 +114,7 @@ def build(
             assembly=assembly,
             force=force,
             workers=threads,
-            memory_bytes=size_in_bytes(memory),
+            memory_bytes=bytes_of(memory),
             plan=plan,
             lenient=lenient,
             keep_info_order=keep_info_order,
@@ -134,7 +134,7 @@ def build(
 def plan(
     vcfs: VcfArgument,
     threads: WorkersOption = 2,
-    memory: MemoryOption = "1G",
+    memory: BuildMemoryOption = "1G",
     lenient: LenientOption = False,
     keep_info_order: InfoOrderOption = False,
     local_alleles: LocalAllelesOption = False,
@@ -150,7 +150,7 @@ def plan(
         planned = plan_store(
             vcfs,
             threads=threads,
-            memory_bytes=size_in_bytes(memory),
+            memory_bytes=bytes_of(memory),
             lenient=lenient,
             keep_info_order=keep_info_order,
             local_alleles=local_alleles,

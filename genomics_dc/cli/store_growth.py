@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genomics_dc.cli.options import (
+    BuildMemoryOption,
     ForceOption,
     JsonOption,
-    MemoryOption,
     OutputOption,
     StoreArgument,
-    size_in_bytes,
+    bytes_of,
 )
 from genomics_dc.cli.progress import progress_bar
 from genomics_dc.errors import InputError, StoreError, UsageError
@@ -73,7 +73,7 @@ def append(
     min_depth: DepthOption = None,
     min_quality: QualityOption = None,
     workers: WorkersOption = 2,
-    memory: MemoryOption = "1G",
+    memory: BuildMemoryOption = "1G",
     as_json: JsonOption = False,
 ) -> None:
     """Append new records, new samples, or proof of reference to a store.
@@ -113,7 +113,7 @@ def append(
             callable_depth_reads=callable_depth,
             thresholds=thresholds,
             workers=workers,
-            memory_bytes=size_in_bytes(memory),
+            memory_bytes=bytes_of(memory),
             progress=progress,
         )
     _tell(done, as_json=as_json)
@@ -123,7 +123,7 @@ def merge(
     stores: StoresArgument,
     output: OutputOption,
     workers: WorkersOption = 2,
-    memory: MemoryOption = "1G",
+    memory: BuildMemoryOption = "1G",
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -135,7 +135,7 @@ def merge(
 
     with progress_bar() as progress:
         done = merge_stores(
-            stores, output, force=force, workers=workers, memory_bytes=size_in_bytes(memory), progress=progress
+            stores, output, force=force, workers=workers, memory_bytes=bytes_of(memory), progress=progress
         )
     _tell(done, as_json=as_json)
 
@@ -145,7 +145,7 @@ def drop_samples(
     samples: DropSamplesOption = None,
     samples_file: DropFileOption = None,
     workers: WorkersOption = 2,
-    memory: MemoryOption = "1G",
+    memory: BuildMemoryOption = "1G",
     as_json: JsonOption = False,
 ) -> None:
     """Drop samples from a store and from every older generation of it, and print the receipt.
@@ -167,7 +167,7 @@ def drop_samples(
     else:
         names = [name for name in (samples or "").split(",") if name]
     with progress_bar() as progress:
-        receipt = drop(store, names, workers=workers, memory_bytes=size_in_bytes(memory), progress=progress)
+        receipt = drop(store, names, workers=workers, memory_bytes=bytes_of(memory), progress=progress)
     if as_json:
         typer.echo(json.dumps(receipt.to_dict()))
         return
