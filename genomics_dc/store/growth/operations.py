@@ -30,6 +30,7 @@ from genomics_dc.store.growth.proof import (
 )
 from genomics_dc.store.growth.sites import Rows, SiteTable
 from genomics_dc.store.plan import DEFAULT_MEMORY_BYTES, PLAN_VERSION
+from genomics_dc.store.remote import as_url, is_url
 from genomics_dc.store.staging import next_generation, staged_store
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -272,9 +273,11 @@ def _silent(_step: str, _share: float) -> None:
 
 
 def refuse_remote(store: str | os.PathLike[str]) -> None:
-    """Raise UsageError for a store in an object store."""
-    if "://" in str(store):
-        raise UsageError(f"{store} is in an object store, where stores are read; copy it here, change it, copy it back")
+    """Raise UsageError for a store in an object store, or one that a web server gives."""
+    if is_url(store):
+        raise UsageError(
+            f"{as_url(store)} is elsewhere, where stores are read; copy it here, change it, publish it again"
+        )
 
 
 def _refuse_unfinished(source: Source) -> None:
