@@ -42,6 +42,24 @@ MissingOption = Annotated[
     float | None, typer.Option("--missing", min=0, max=1, help="Keep missing-genotype rate at or below this.")
 ]
 
+BuildMemoryOption = Annotated[
+    str, typer.Option("--memory", help="The most memory to take, such as 800M or 4G; the result does not depend on it.")
+]
+
+
+def bytes_of(text: str) -> int:
+    """Return the number of bytes that "800M" or "4G" means."""
+    units = {"K": 10, "M": 20, "G": 30, "T": 40}
+    digits = text.upper().removesuffix("B").removesuffix("I")
+    shift = units.get(digits[-1:], 0)
+    try:
+        number = float(digits[:-1] if shift else digits)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 2.0**50:
+        raise UsageError(f"--memory should be a size such as 800M or 4G, not {text}")
+    return int(number * 2**shift)
+
 
 ClusterOption = Annotated[
     str | None,
