@@ -32,6 +32,7 @@ _COMMAND_FILES = (
     "report",
     "audit",
     "calls",
+    "hail",
 )
 
 app = typer.Typer(

@@ -76,7 +76,7 @@ def variant_qc(qc, theirs: pd.DataFrame) -> None:
     close(1 - both["missing_rate"], both["call_rate"], RATIO)
     # Hail tests variants of two alleles only; of one that everybody carries it says 1/2, we say that there is no test
     tested = both["p_value_hwe"].notna() & both["hwe_p"].notna()
-    assert tested.sum() > 0.5 * len(both)
+    assert tested.sum() > 100
     assert (both.loc[both["p_value_hwe"].notna() & both["hwe_p"].isna(), "p_value_hwe"] == 0.5).all()
     close(both["hwe_p"][tested], both["p_value_hwe"][tested], 1e-9)
 
