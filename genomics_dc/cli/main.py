@@ -36,6 +36,7 @@ _COMMAND_FILES = (
     "report",
     "audit",
     "calls",
+    "hail",
 )
 
 app = typer.Typer(
