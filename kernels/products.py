@@ -20,9 +20,7 @@ _Rows = npt.NDArray[Any]
 _SPAN_BYTES = 2048
 
 
-def _inner(
-    left: _Rows, n_left: int, length: int, right: _Rows, right_first: int, out: npt.NDArray[np.float64]
-) -> None:
+def _inner(left: _Rows, n_left: int, length: int, right: _Rows, right_first: int, out: npt.NDArray[np.float64]) -> None:
     """Add left right' to `out` float64[M, N], summed along the first `length` places of the first M rows of `left`.
 
     The rows of `right` [N, ...] begin at `right_first`.

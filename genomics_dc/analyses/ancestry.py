@@ -140,7 +140,9 @@ def ancestry(
         raise InputError(f"{reference.path} has no samples in this view; a reference has samples of known groups")
     known = groups_of(reference, groups, column=column, strict=strict, size_min=_GROUP_SIZE_MIN)
     if len(known.names) < 2:
-        raise InputError(f"all samples of the reference are in {known.names[0]}; to tell groups apart, give two or more")
+        raise InputError(
+            f"all samples of the reference are in {known.names[0]}; to tell groups apart, give two or more"
+        )
     shared = variants_in_both(autosomal(reference, "ancestry"), view)
     number = np.asarray(known.number)
     halves = _halves(number, len(known.names), seed)
@@ -196,12 +198,13 @@ def _result(
 
     def below(values: _Floats, name: str) -> npt.NDArray[np.bool_]:
         limit = limits.value(f"ancestry.{name}")
-        return np.zeros(len(values), dtype=bool) if limit is None else np.asarray(values < limit)
+        return np.zeros(len(values), dtype=np.bool_) if limit is None else np.asarray(values < limit, dtype=np.bool_)
 
     status = np.full(len(best), ASSIGNED, dtype=object)
     status[below(highest, "probability_min")] = AMBIGUOUS
     status[below(typical, "typical_min")] = FAR
-    status[below(called, "called_min") | unplaced] = FEW
+    few: npt.NDArray[np.bool_] = below(called, "called_min") | unplaced
+    status[few] = FEW
     columns: dict[str, Any] = {
         "sample_id": pa.array([str(name) for name in view.sample_ids], pa.string()),
         "group": pa.array(names[best], pa.string(), mask=status != ASSIGNED),

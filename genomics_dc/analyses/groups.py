@@ -39,6 +39,11 @@ class Groups:
         """Return how many samples each group has, int64[G]."""
         return np.bincount(self.number[self.number >= 0], minlength=len(self.names)).astype(np.int64)
 
+    def of_samples(self, view: StoreView) -> dict[str, str]:
+        """Return the group of each sample of the view that has one, by id."""
+        pairs = zip(view.sample_ids, self.number.tolist(), strict=True)
+        return {str(name): self.names[number] for name, number in pairs if number >= 0}
+
     @property
     def note(self) -> str | None:
         """Say how many ids did not meet, None when all did."""
@@ -85,7 +90,9 @@ def groups_of(
     name = column if column is not None else (table.names[0] if len(table.names) == 1 else None)
     if name is None or name not in table.names:
         wanted = "name the column of the groups" if column is None else f"there is no column {column}"
-        raise InputError(f"{table.source}: {wanted}; it has {', '.join(table.names[:_SHOWN_MAX]) or 'none but the ids'}")
+        raise InputError(
+            f"{table.source}: {wanted}; it has {', '.join(table.names[:_SHOWN_MAX]) or 'none but the ids'}"
+        )
     cells = table.cells[name]
     words = cells.to_pylist() if hasattr(cells, "to_pylist") else list(cells)
     label = ["" if word is None else str(word).strip() for word in words]

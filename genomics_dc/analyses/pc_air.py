@@ -29,6 +29,7 @@ def pca_with_relatives(
     *,
     unrelated: Iterable[str] | None = None,
     degree: int = 3,
+    loadings: bool = False,
     threads: int | None = None,
     **options: Any,
 ) -> PCAResult:
@@ -66,9 +67,7 @@ def pca_with_relatives(
     row = {name: number for number, name in enumerate(ids)}
     places[[row[name] for name in kept]] = axes.vectors()
     if others:
-        places[[row[name] for name in others]] = project(
-            view.samples(others), axes.loadings, threads=threads
-        ).vectors()
+        places[[row[name] for name in others]] = project(view.samples(others), axes.loadings, threads=threads).vectors()
     columns: dict[str, Any] = {"sample_id": pa.array(ids, pa.string())}
     for j, name in enumerate(axes.loadings.names):
         columns[name] = pa.array(places[:, j], mask=np.isnan(places[:, j]))
@@ -78,5 +77,6 @@ def pca_with_relatives(
         axes,
         table=pa.table(columns),
         projected=tuple(others),
+        loadings=axes.loadings if loadings else None,
         provenance=provenance_of("pca", view, parameters, seed=axes.provenance.seed),
     )

@@ -31,9 +31,7 @@ class View(StoreView):
 
         return quality(self, **options)
 
-    def pca(
-        self, k: int = 10, *, seed: int = 1, unrelated: bool | Sequence[str] = False, **options: Any
-    ) -> PCAResult:
+    def pca(self, k: int = 10, *, seed: int = 1, unrelated: bool | Sequence[str] = False, **options: Any) -> PCAResult:
         """Return the first `k` principal components; see `analyses.structure.pca`.
 
         `unrelated`: find them in samples without relatives, the ids given or the largest such set when True, and place

@@ -23,6 +23,7 @@ _COMMAND_FILES = (
     "store",
     "validate",
     "qc",
+    "kinship",
     "structure",
     "linkage",
     "associate",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from genomics_dc.errors import InputError
+from genomics_dc.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from genomics_dc.analyses.view import View
@@ -37,6 +37,22 @@ HweOption = Annotated[
 MissingOption = Annotated[
     float | None, typer.Option("--missing", min=0, max=1, help="Keep missing-genotype rate at or below this.")
 ]
+ThresholdsOption = Annotated[
+    Path | None,
+    typer.Option("--thresholds", help="A YAML file in the form of configs/qc_thresholds.yaml.", metavar="FILE"),
+]
+GroupColumnOption = Annotated[
+    str | None, typer.Option("--group-column", help="Column of the groups, when the table has more than one.")
+]
+StrictIdsOption = Annotated[
+    bool, typer.Option("--strict", help="Refuse tables whose sample ids and the store's do not all meet.")
+]
+
+
+def table_name(output: Path) -> None:
+    """Raise UsageError when a result cannot be written under this name."""
+    if output.suffix not in {".parquet", ".tsv"}:
+        raise UsageError(f"{output}: the name of a result ends with .parquet or .tsv")
 
 
 def selected_view(
@@ -56,7 +72,7 @@ def selected_view(
     if region is not None:
         view = view.region(region)
     if keep is not None:
-        view = view.samples(_ids_of(keep))
+        view = view.samples(ids_of(keep))
     return narrowed(view, extract=extract, maf=maf, hwe=hwe, missing=missing)
 
 
@@ -70,13 +86,13 @@ def narrowed(
 ) -> AnyView:
     """Return the variants of a view that the options above keep, computed over the view's samples."""
     if extract is not None:
-        view = view.variants(extract=_ids_of(extract))
+        view = view.variants(extract=ids_of(extract))
     if maf is not None or hwe is not None or missing is not None:
         view = view.variants(maf=maf, hwe=hwe, missing=missing)
     return view
 
 
-def _ids_of(path: Path) -> list[str]:
+def ids_of(path: Path) -> list[str]:
     """Return the first word of each line; blank lines and lines that begin with # (a PLINK header) are skipped."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -18,7 +18,7 @@ N_VARIANTS = 600
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A reference of 3 x 60 people; new ones of each group, mixtures of two, of a group nobody knows, and unread ones."""
+    """A reference of 3 x 60 people; new ones of each group, mixtures of two, strangers, and people hardly read."""
     folder = tmp_path_factory.mktemp("ancestry")
     rng = np.random.default_rng(21)
     base = rng.uniform(0.15, 0.85, N_VARIANTS)
@@ -31,7 +31,11 @@ def world(tmp_path_factory):
     reference = store(folder, "ref", people(frequency[group]), 100 + np.arange(N_VARIANTS))
     known = np.arange(30) % 3
     mixed = 0.5 * (frequency[0] + frequency[1])
-    new = [people(frequency[known]), people(np.repeat(mixed[None], 10, 0)), people(np.repeat(frequency[3][None], 10, 0))]
+    new = [
+        people(frequency[known]),
+        people(np.repeat(mixed[None], 10, 0)),
+        people(np.repeat(frequency[3][None], 10, 0)),
+    ]
     unread = people(frequency[known[:2]])
     unread[rng.random(unread.shape) < 0.7] = -1
     unread[:, 1] = -1
@@ -107,7 +111,7 @@ def test_bad_input(world):
     with pytest.raises(InputError, match="a group needs 20 samples or more, but d has 1"):
         view.ancestry(reference, {**labels, "ref7": "d"})
     with pytest.raises(InputError, match="all samples of the reference are in a"):
-        view.ancestry(reference, {name: "a" for name in labels})
+        view.ancestry(reference, dict.fromkeys(labels, "a"))
     with pytest.raises(InputError, match="none of its 1 samples with a group is in this view"):
         view.ancestry(reference, {"nobody": "a"})
     with pytest.raises(InputError, match="have no variant in common"):

@@ -25,7 +25,9 @@ def test_equals_lapack_at_any_rank_and_scale(n, rank, seed, scale):
     check(x @ x.T * scale, min(n, 12))
 
 
-@pytest.mark.parametrize("matrix", [np.eye(9), np.zeros((6, 6)), np.ones((30, 30)), -np.eye(4), np.diag([5.0] * 4 + [1] * 4)])
+@pytest.mark.parametrize(
+    "matrix", [np.eye(9), np.zeros((6, 6)), np.ones((30, 30)), -np.eye(4), np.diag([5.0] * 4 + [1] * 4)]
+)
 def test_equal_values(matrix):
     check(matrix, min(len(matrix), 8))
 
