@@ -25,6 +25,7 @@ _COMMAND_FILES = (
     "store",
     "validate",
     "qc",
+    "kinship",
     "structure",
     "linkage",
     "associate",

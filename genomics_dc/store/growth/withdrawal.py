@@ -89,7 +89,7 @@ def drop_samples(
     if not wanted:
         raise UsageError("no sample was given to drop")
     try:
-        return _drop(final, wanted, workers, tell)
+        return _drop(final, wanted, workers, memory_bytes, tell)
     except ResourceError as error:
         raise ResourceError(
             f"{error}; the dropping is not finished, and something of these people may still be on the disk: give the "
@@ -97,7 +97,7 @@ def drop_samples(
         ) from error
 
 
-def _drop(final: Path, wanted: list[str], workers: int, tell: Progress) -> Receipt:
+def _drop(final: Path, wanted: list[str], workers: int, memory_bytes: int, tell: Progress) -> Receipt:
     """Make people unreadable, rewrite the chunks that hold them, and remove every older generation."""
     tell("Making unreadable", 0.0)
     if _are_there(StoreFiles(final), wanted, final):
