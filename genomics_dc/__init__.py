@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from genomics_dc.analyses import hail_bridge
+    from genomics_dc.analyses.cluster import use_cluster
     from genomics_dc.analyses.view import View, open_store
     from genomics_dc.centre import DataCentre, open_centre
     from genomics_dc.errors import GenomicsError
     from genomics_dc.results import Result
     from genomics_dc.store import build_store, verify_store
+    from genomics_dc.store.blocks import memory_ceiling
 
 __all__ = [
     "DataCentre",
@@ -24,8 +26,10 @@ __all__ = [
     "View",
     "build_store",
     "hail_bridge",
+    "memory_ceiling",
     "open_centre",
     "open_store",
+    "use_cluster",
     "verify_store",
 ]
 
@@ -36,8 +40,10 @@ _HOME = {
     "View": "genomics_dc.analyses.view",
     "build_store": "genomics_dc.store",
     "hail_bridge": "genomics_dc.analyses.hail_bridge",
+    "memory_ceiling": "genomics_dc.store.blocks",
     "open_centre": "genomics_dc.centre",
     "open_store": "genomics_dc.analyses.view",
+    "use_cluster": "genomics_dc.analyses.cluster",
     "verify_store": "genomics_dc.store",
 }
 

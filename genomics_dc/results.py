@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from genomics_dc.errors import MissingExtraError, UsageError
@@ -76,10 +78,9 @@ class Result:
     def to_xarray(self) -> xr.Dataset:
         """Return an xarray Dataset: a variable for each column along `row`, the provenance as JSON in its attributes.
 
-        Missing is NaN in numbers and None in text.
+        Missing is NaN.
         """
-        columns = {name: ("row", values.to_numpy()) for name, values in self.to_pandas().items()}
-        return dataset(columns, {}, self.provenance)
+        return dataset(along(self.table, "row"), {}, self.provenance)
 
     def write(self, path: Path | str, *, force: bool = False) -> Path:
         """Write Parquet, or TSV when the name ends with .tsv, whole or not at all; return the path.
@@ -112,6 +113,18 @@ class Result:
         else:
             raise UsageError(f"{target}: the name of a result ends with .parquet or .tsv")
         return target
+
+
+def along(table: pa.Table, dimension: str) -> dict[str, tuple[str, npt.NDArray[Any]]]:
+    """Return the columns of a table as variables along one dimension; missing is NaN, or None in text."""
+    return {name: (dimension, _values(table[name])) for name in table.column_names}
+
+
+def _values(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return np.array(column.to_pylist(), dtype=object)
+    return np.asarray(column.to_numpy())
 
 
 def dataset(variables: Mapping[str, Any], coordinates: Mapping[str, Any], provenance: Provenance) -> xr.Dataset:

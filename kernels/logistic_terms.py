@@ -98,11 +98,11 @@ def _fit(
             error[v, 0, m] = math.sqrt(inverse[m, m])
             neg_log10_p[v, 0, m] = _neg_log10_p_normal_jit(beta[v, 0, m] / error[v, 0, m])
         if n_terms >= 2:
-            # Wald's chi-squared of the first two terms, halved and read as F as PLINK 2 does.
+            # Wald's chi-squared of the first two terms; with two degrees of freedom its tail is exp(-x / 2).
             a, b, c = inverse[0, 0], inverse[1, 0], inverse[1, 1]
             one, two = beta[v, 0, 0], beta[v, 0, 1]
             chi2 = (c * one * one - 2.0 * b * one * two + a * two * two) / (a * c - b * b)
-            joint[v, 0] = 0.5 * (n - size) * math.log1p(chi2 / (n - size)) / math.log(10.0)
+            joint[v, 0] = 0.5 * chi2 / math.log(10.0)
 
 
 _fit_jit = jit(_fit)

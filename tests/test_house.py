@@ -14,7 +14,18 @@ import genomics_dc
 
 ROOT = Path(__file__).resolve().parents[1]
 LINKED_ROOMS = ("kernels", "cohorts", "reference", "workflows")
-HEAVY_MODULES = ("hail", "snakemake", "matplotlib", "weasyprint", "numba", "zarr", "sqlalchemy", "pandas", "polars")
+HEAVY_MODULES = (
+    "hail",
+    "snakemake",
+    "matplotlib",
+    "weasyprint",
+    "numba",
+    "zarr",
+    "sqlalchemy",
+    "pandas",
+    "polars",
+    "distributed",
+)
 
 
 @pytest.mark.parametrize("room", LINKED_ROOMS)
@@ -48,8 +59,10 @@ def test_public_names_are_a_choice() -> None:
         "View",
         "build_store",
         "hail_bridge",
+        "memory_ceiling",
         "open_centre",
         "open_store",
+        "use_cluster",
         "verify_store",
     ]
     for name in genomics_dc.__all__:

@@ -21,15 +21,18 @@ from genomics_dc.files import atomic_path, refuse_existing
 from genomics_dc.kernels.status import STATUS_NAMES
 from genomics_dc.parquet import write_repeating
 from genomics_dc.provenance import Provenance
-from genomics_dc.results import Result
+from genomics_dc.results import Result, along, dataset
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure
 
     from genomics_dc.analyses.top_hits import TopHits
     from genomics_dc.analyses.view import View
 
 _FORBIDDEN_IN_NAMES = frozenset('/\\\0:*?"<>|')
+
+_SITE_COLUMNS = ("chromosome", "base_pair_location", "effect_allele", "other_allele")
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,6 +144,24 @@ class AssociationResult(Result):
         return AssociationFile(
             path, self.provenance, len(self), self.status_counts(), self.lambda_gc(), self.strongest()
         )
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return estimates along `trait` and `variant`, alleles and places along `variant`.
+
+        Rows that were chosen (`top`), or of several tests a variant, are given along `row`, as they are.
+        """
+        n_variants = len(self) // max(len(self.traits), 1)
+        if not n_variants or len(self) != len(self.traits) * int(str(self.provenance.parameters["n_variants"])):
+            return super().to_xarray()
+        columns = along(self.table, "variant")
+        variables: dict[str, Any] = {}
+        for name, (_, values) in columns.items():
+            if name in _SITE_COLUMNS:
+                variables[name] = ("variant", values[:n_variants])
+            elif name not in ("variant_id", "trait"):
+                variables[name] = (("trait", "variant"), values.reshape(len(self.traits), n_variants))
+        ids = columns["variant_id"][1][:n_variants]
+        return dataset(variables, {"variant": ids, "trait": list(self.traits)}, self.provenance)
 
     def lambda_gc(self) -> dict[str, float]:
         """Return each trait's genomic inflation factor, by its main test (Devlin and Roeder 1999, Biometrics 55:997).

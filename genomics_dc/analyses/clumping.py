@@ -106,7 +106,7 @@ def clump(
 
     Examples
     --------
-    >>> view.clump(view.associate("traits.tsv", traits=["hba1c"]), r2=0.1)  # doctest: +SKIP
+    >>> view.clump(view.associate("traits.tsv", traits=["hba1c"]), r2=0.1)
     """
     for name, limit in (("p1", p1), ("p2", p2)):
         if not 0 < limit <= 1:

@@ -79,7 +79,7 @@ def prune(
 
     Examples
     --------
-    >>> open_store("cohort.vcz").ld_prune(r2=0.1, window_bp=500_000).pca(k=10)  # doctest: +SKIP
+    >>> open_store("cohort.vcz").ld_prune(r2=0.1, window_bp=500_000).pca(k=10)
     """
     if not 0 <= r2 < 1:
         raise UsageError(f"r2 must lie between 0 and 1 (1 itself excluded), not {r2}")
@@ -139,7 +139,7 @@ def ld(
 
     Examples
     --------
-    >>> open_store("cohort.vcz").region("20:1,000,000-2,000,000").ld(r2_min=0.8).to_pandas()  # doctest: +SKIP
+    >>> open_store("cohort.vcz").region("20:1,000,000-2,000,000").ld(r2_min=0.8).to_pandas()
     """
     if not 0 <= r2_min <= 1:
         raise UsageError(f"r2_min must lie between 0 and 1, not {r2_min}")
@@ -197,6 +197,12 @@ def ld_matrix(
         When the square would take more than 2 GiB: use `ld_blocks`, which gives it tile by tile.
     UsageError, InputError
         As `ld`.
+
+    Examples
+    --------
+    >>> square = open_store("cohort.vcz").region("20:1,000,000-1,000,500").ld_matrix(measure="d_prime")
+    >>> square.to_xarray()["d_prime"].shape == square.values.shape
+    True
     """
     if measure not in MEASURES:
         raise UsageError(f"measure must be one of {', '.join(MEASURES)}, not {measure}")
@@ -278,6 +284,10 @@ def ld_scores(
     ------
     UsageError, InputError
         As `ld`.
+
+    Examples
+    --------
+    >>> open_store("cohort.vcz").ld_scores(window_bp=100_000).to_ldsc().to_pandas()
     """
     variants = variants_of(view)
     last = _last(variants, window_bp, window_variants)

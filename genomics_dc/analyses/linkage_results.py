@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from genomics_dc.errors import UsageError
 from genomics_dc.files import atomic_path, refuse_existing, write_text
-from genomics_dc.results import Result, dataset, described_html
+from genomics_dc.results import Result, along, dataset, described_html
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -102,7 +102,7 @@ class LDMatrix(Result):
     def to_xarray(self) -> xr.Dataset:
         """Return the square along `variant` and `other_variant`, with place and id of each variant along `variant`."""
         ids = self.table["variant_id"].to_pylist()
-        variables: dict[str, Any] = {name: ("variant", values.to_numpy()) for name, values in self.to_pandas().items()}
+        variables: dict[str, Any] = {**along(self.table, "variant")}
         variables[self.measure] = (("variant", "other_variant"), self.values)
         return dataset(variables, {"variant": ids, "other_variant": ids}, self.provenance)
 

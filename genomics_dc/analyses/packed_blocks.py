@@ -15,6 +15,7 @@ from genomics_dc.kernels.counts import nonreference_dosage
 from genomics_dc.kernels.genotypes import pack_dosage
 
 if TYPE_CHECKING:
+    from genomics_dc.store.blocks import Block, Blocks
     from genomics_dc.store.read import StoreView
 
 Packed = npt.NDArray[np.uint8]
@@ -28,14 +29,20 @@ def default_threads(threads: int | None) -> int:
     return threads or len(os.sched_getaffinity(0))
 
 
+def packed_source(view: StoreView) -> Blocks:
+    """Return the blocks that `packed_of` takes: two bits a genotype as they are stored, or dosages of some samples."""
+    return view.blocks("packed" if view.sample_numbers() is None else "dosage")
+
+
+def packed_of(block: Block) -> Packed:
+    """Return uint8[V, ceil(S / 4)] of the first ALT allele, as `kernels.genotypes` packs it."""
+    packed: Packed = block["packed"] if "packed" in block.arrays else pack_dosage(block["dosage"])
+    return packed
+
+
 def packed_blocks(view: StoreView) -> Iterator[Packed]:
-    """Yield uint8[V, ceil(S / 4)] of the first ALT allele, as `kernels.genotypes` packs it."""
-    if view.sample_numbers() is None:
-        for block in view.blocks("packed"):
-            yield block["packed"]
-    else:
-        for block in view.blocks("dosage"):
-            yield pack_dosage(block["dosage"])
+    """Yield the same of each block of a view."""
+    return map(packed_of, packed_source(view))
 
 
 def packed_nonreference(view: StoreView) -> Iterator[Packed]:

@@ -180,9 +180,9 @@ def quality(
 
     Examples
     --------
-    >>> qc = quality(open_store("cohort.vcz"), sex="sex.tsv", groups="ancestry.tsv", threads=2)  # doctest: +SKIP
-    >>> qc.samples.to_pandas().query("filter != 'PASS'")  # doctest: +SKIP
-    >>> qc.write("qc/")  # doctest: +SKIP
+    >>> qc = quality(open_store("cohort.vcz"), sex="sex.tsv", groups="ancestry.tsv", threads=2)
+    >>> qc.samples.to_pandas().query("filter != 'PASS'")
+    >>> qc.write("qc/")
     """
     tables = {"sex": sex, "pedigree": pedigree, "batches": batches, "groups": groups, "phenotypes": phenotypes}
     counted = _Counted.of(view, tables, trait, strict, thresholds, threads, progress)
@@ -276,7 +276,7 @@ class _Counted:
             raise InputError(f"{view.path} has no samples in this view; quality is counted over genotypes of samples")
         facts = read_facts(view, **tables, trait=trait, strict=strict)
         position = of_variants or may_hold_x(view)
-        columns = variant_columns(view, text=of_variants, position=position, threads=threads)
+        columns = variant_columns(view, words=of_variants, position=position, threads=threads)
         kinds = contig_kinds(view, columns.contig, columns.position)
         counter = Counter(view, columns, kinds, facts, of_variants=of_variants, of_samples=of_samples)
         tell = progress or (lambda _step, _share: None)

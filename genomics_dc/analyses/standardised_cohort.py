@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.analyses.packed_blocks import HELD_BYTES_MAX, Packed, grouped, packed_blocks
+from genomics_dc.analyses.cluster import cluster_in_use, ordered_tasks
+from genomics_dc.analyses.packed_blocks import HELD_BYTES_MAX, Packed, grouped, packed_blocks, packed_of, packed_source
 from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.kernels import standardised as kernel
 
 if TYPE_CHECKING:
+    from genomics_dc.store.blocks import Block, Blocks
     from genomics_dc.store.read import StoreView
 
 _Floats = npt.NDArray[np.float64]
+_Group = tuple[Packed, _Floats, _Floats]
 
 # Variants whose products are added up before those of the next: so the sum is the same for any chunks and threads.
 GROUP_VARIANTS = 2048
@@ -37,7 +41,11 @@ class StandardisedCohort:
         held: list[Packed] | None = []
         held_bytes = 0
         counts: list[npt.NDArray[np.int64]] = []
-        for packed, samples in ordered_map(self._counted, packed_blocks(view), threads=threads):
+        self._client = cluster_in_use()
+        if self._client is not None:  # each pass reads the store, where the worker is
+            counts = list(ordered_map(partial(_counts, view.n_samples), packed_source(view)))
+            held = None
+        for packed, samples in ordered_map(self._counted, self._first_round(), threads=threads):
             counts.append(samples)
             if held is not None:
                 held.append(self._varying(packed, samples))
@@ -58,24 +66,32 @@ class StandardisedCohort:
     def multiply(self, rows: _Floats, dtype: type[np.floating[Any]] = np.float64) -> _Floats:
         """Return X' X / V times each of the rows [L, S], float64[L, S]: one pass over the genotypes."""
         weights = self.order.spread(rows, dtype)
-
-        def product(group: tuple[Packed, _Floats, _Floats]) -> _Floats:
-            part = np.zeros(weights.shape)
-            kernel.add_product(*group, self.order, weights, part)
-            return part
-
         total = np.zeros(weights.shape)
-        for part in ordered_map(product, self.groups(), threads=self._threads):
+        for part in self._of_groups(partial(_product, self.order, weights)):
             total += part
         return self.order.gather(total) / max(self.n_variants, 1)
 
     def scores(self, rows: _Floats) -> _Floats:
         """Return X times each of the rows [L, S], float64[V, L]."""
         weights = self.order.spread(rows, np.float64)
-        parts = ordered_map(
-            lambda group: kernel.scores(*group, self.order, weights), self.groups(), threads=self._threads
-        )
-        return np.concatenate([np.empty((0, len(rows))), *parts])
+        return np.concatenate([np.empty((0, len(rows))), *self._of_groups(partial(_scores, self.order, weights))])
+
+    def _of_groups(self, function: Callable[[_Group], _Floats]) -> Iterator[_Floats]:
+        """Yield `function` of each group, computed on threads, or by the workers that read it."""
+        if self._client is None:
+            return ordered_map(function, self.groups(), threads=self._threads)
+        blocks = (packed_source(self._view).without_rows(),)
+        return ordered_tasks(self._client, partial(_of_rows, function), blocks, self._groups_of_rows())
+
+    def _groups_of_rows(self) -> Iterator[tuple[npt.NDArray[np.int64], _Floats, _Floats]]:
+        """Yield what `groups` does, with rows of the store in the place of genotypes."""
+        rows = self._view.sites_index()[self.used]
+        for start in range(0, len(rows), GROUP_VARIANTS):
+            span = slice(start, start + GROUP_VARIANTS)
+            yield rows[span], self.mean[span], self.scale[span]
+
+    def _first_round(self) -> Iterator[Packed]:
+        return packed_blocks(self._view) if self._client is None else iter(())
 
     def groups(self, size: int = GROUP_VARIANTS) -> Iterator[tuple[Packed, _Floats, _Floats]]:
         """Yield packed genotypes, means and scales of the variants that vary, `size` at a time."""
@@ -98,3 +114,29 @@ class StandardisedCohort:
     def _varying(packed: Packed, counts: npt.NDArray[np.int64]) -> Packed:
         varies = kernel.scaling(counts)[1] > 0
         return packed if varies.all() else packed[varies]
+
+
+def _counts(n_samples: int, block: Block) -> npt.NDArray[np.int64]:
+    return kernel.scaling_counts(packed_of(block), n_samples)
+
+
+def _of_rows(
+    function: Callable[[_Group], _Floats],
+    blocks: tuple[Blocks, ...],
+    item: tuple[npt.NDArray[np.int64], _Floats, _Floats],
+) -> _Floats:
+    """Return `function` of a group that is read here: this runs on a worker."""
+    rows, mean, scale = item
+    packed = np.concatenate([packed_of(block) for block in blocks[0].reader.read_by_chunk(rows)])
+    # what comes over the network may not be written to, which would be another kernel to compile
+    return function((packed, np.array(mean), np.array(scale)))
+
+
+def _product(order: kernel.SampleOrder, weights: npt.NDArray[np.floating[Any]], group: _Group) -> _Floats:
+    part = np.zeros(weights.shape)
+    kernel.add_product(*group, order, weights, part)
+    return part
+
+
+def _scores(order: kernel.SampleOrder, weights: npt.NDArray[np.floating[Any]], group: _Group) -> _Floats:
+    return kernel.scores(*group, order, weights)

@@ -181,6 +181,11 @@ def pca(
     InputError
         When fewer than k + 1 samples, or no autosomal variant that varies, are in the view; or when the first k
         eigenvalues cannot be told from the next.
+
+    Examples
+    --------
+    >>> components = open_store("cohort.vcz").ld_prune(r2=0.1, window_bp=500_000).pca(k=4, seed=1)
+    >>> components.to_pandas()[["sample_id", "PC1", "PC2"]]
     """
     n_samples = view.n_samples
     if k < 1:

@@ -50,6 +50,7 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
     (
         "qc cohort.vcz --output qc --threads 2",
         "qc cohort.vcz --output qc_some --keep keep.txt --maf 0.02",
+        "qc cohort.vcz --output qc_all --sex sex.tsv --pedigree cohort.fam --batches more.tsv --groups more.tsv",
         "kinship cohort.vcz --output kinship.tsv --threads 2",
         "kinship cohort.vcz --output kinship_some.tsv --keep keep.txt",
         "ld-prune cohort.vcz --output pruned.prune.in",
@@ -58,6 +59,10 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
         "pca cohort.vcz --output pcs_some.tsv -k 4 --keep keep.txt",
         "ld cohort.vcz --output pairs.tsv --d-prime",
         "ld-score cohort.vcz --output scores.tsv",
+        "frequencies cohort.vcz --groups more.tsv --by batch --output frequencies.parquet",
+        "spectrum cohort.vcz --groups more.tsv --by batch --output spectrum.tsv",
+        "spectrum cohort.vcz --groups more.tsv --by batch --project 10 --output projected.tsv",
+        "private cohort.vcz --groups more.tsv --by batch --output private",
     ),
     (
         "associate cohort.vcz --phenotypes traits.tsv --traits height,weight --covariates more.tsv -o linear.parquet",

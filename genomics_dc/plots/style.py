@@ -65,6 +65,7 @@ DIVERGING = "PuOr"
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 PNG_DOTS_PER_INCH = 150
+SHOWN_DOTS_PER_INCH = 72  # in a notebook, which keeps its pictures in its file
 # Above this many points an SVG becomes slow to open; a plot then draws its points as one embedded picture.
 RASTERISE_ABOVE_POINTS = 5_000
 
@@ -110,6 +111,15 @@ def applied() -> Iterator[None]:
         yield
 
 
+class _ShownFigure(Figure):
+    """A figure that a notebook shows when a cell ends with it."""
+
+    def _repr_png_(self) -> bytes:
+        drawn = BytesIO()
+        self.savefig(drawn, format="png", dpi=SHOWN_DOTS_PER_INCH)
+        return drawn.getvalue()
+
+
 def new_figure(
     width_in: float = 6.4, height_in: float = 4.4, rows: int = 1, columns: int = 1, **grid: Any
 ) -> tuple[Figure, np.ndarray[Any, Any]]:
@@ -117,7 +127,7 @@ def new_figure(
 
     `grid` goes to `Figure.subplots` (`sharex`, `width_ratios`, ...).
     """
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    figure = _ShownFigure(figsize=(width_in, height_in), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False, **grid)
     for one in axes.flat:

@@ -120,6 +120,10 @@ class BlockReader:
                 parts[name] = values if values.flags.writeable else values.copy()
         return Block(rows, parts)
 
+    def read_by_chunk(self, rows: Rows) -> Iterator[Block]:
+        """Yield the blocks of some rows, ascending, chunk by chunk."""
+        return map(self.read, bands(rows, self.step))
+
 
 class Blocks(Iterator[Block]):
     """The blocks of a view in order, each read when it is asked for, a few ahead by threads. Made by `View.blocks`.

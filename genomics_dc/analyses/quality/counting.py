@@ -9,12 +9,15 @@ mitochondrion, from whole genotypes (see `kernels.whole_counts`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from genomics_dc.analyses.cluster import cluster_in_use
 from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.analyses.quality import equilibrium
 from genomics_dc.analyses.quality.arithmetic import ratio
@@ -27,11 +30,13 @@ from genomics_dc.store import schema
 if TYPE_CHECKING:
     from genomics_dc.analyses.quality.facts import SampleFacts
     from genomics_dc.analyses.site_columns import VariantColumns
+    from genomics_dc.store.blocks import Block
     from genomics_dc.store.loader import Loader
     from genomics_dc.store.read import StoreView
 
 Integers = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int32]
+_Errors = tuple[Counts, Integers, Integers]
 
 # Expected heterozygosity is summed in units of 2**-36: whole numbers add up to the same total in any order, and a
 # hundred million variants stay below the limit of int64.
@@ -163,13 +168,37 @@ class Counter:
         ):
             if not chosen.any():
                 continue
-            self._loaders = {name: self.view.loader(name)}
-            for places, add in ordered_map(function, self._tasks(chosen, name), threads=threads):
-                add(tally)
-                done += places
+            for counted in self._counted(function, chosen, name, threads):
+                counted.add_to(tally)
+                done += len(counted.places)
                 tell("counting genotypes", done / n_variants)
         self._finish(tally, np.flatnonzero(packed), threads)
         return tally
+
+    def _counted(
+        self,
+        function: Callable[[_Task, npt.NDArray[Any]], _Counted],
+        chosen: npt.NDArray[np.bool_],
+        name: str,
+        threads: int,
+    ) -> Iterator[_Counted]:
+        """Yield the counts of the chosen variants by chunk; on a cluster each sample's are the chunk's own."""
+        if cluster_in_use() is None:
+            self._loaders = {name: self.view.loader(name)}
+            yield from ordered_map(
+                lambda task: function(task, self._load(name, task.rows)), self._tasks(chosen, name), threads=threads
+            )
+            return
+        part = self.view.variants(index=self.view.sites_index()[chosen])
+        yield from ordered_map(partial(_count_block, self._to_send(), function.__name__, name), part.blocks(name))
+
+    def _to_send(self) -> Counter:
+        """Return a counter that travels: without readers, and without the words of variants."""
+        other = copy(self)
+        other._loaders = {}
+        other._sums = []
+        other.variants = replace(self.variants, columns={})
+        return other
 
     def _tasks(self, chosen: npt.NDArray[np.bool_], name: str) -> Iterator[_Task]:
         places = np.flatnonzero(chosen)
@@ -184,16 +213,10 @@ class Counter:
         assert isinstance(values, np.ndarray)
         return values
 
-    def _packed(self, task: _Task) -> tuple[int, Callable[[Tally], None]]:
+    def _packed(self, task: _Task, packed: npt.NDArray[Any]) -> _Counted:
         """Count variants with one ALT allele on autosomes."""
         if not self._needs_genotypes:
-            stored = self._load(schema.VARIANT_COUNTS, task.rows)
-
-            def take(tally: Tally) -> None:
-                tally.genotypes[task.places] = stored
-
-            return len(stored), take
-        packed = self._load(schema.PACKED_DOSAGE, task.rows)
+            return _Packed(task.places, packed)  # what the store has counted
         words = packed_counts.as_words(packed)
         counts = packed_counts.counts_by_mask(words, self._mask[None, :])[:, 0]
         missing = self._missing_by_mask(words, counts[:, 3])
@@ -202,13 +225,7 @@ class Counter:
             sums.add(words, counts, self._classes(task.places))
             self._sums.append(sums)
         errors = None if self._trios is None else mendel.packed_errors(packed, self._columns[self._trios])
-
-        def add(tally: Tally) -> None:
-            tally.genotypes[task.places] = counts
-            tally.missing_by_mask[task.places] = missing
-            _add_errors(tally, task.places, errors)
-
-        return len(counts), add
+        return _Packed(task.places, counts, missing, errors)
 
     def _classes(self, places: Integers) -> npt.NDArray[np.int8]:
         """Return what the ALT allele of each is; without one there is nothing to carry."""
@@ -230,12 +247,11 @@ class Counter:
             tests = ordered_map(lambda part: equilibrium.neg_log10_p(*counts[part, :3].T), parts, threads=threads)
             tally.hwe[packed] = np.concatenate([np.empty(0), *tests])
         for sums in self._sums:
-            table = sums.by_sample()[self._columns]
-            tally.samples += table
-            tally.called[0] += table[:, :3].sum(axis=1)
-            tally.homozygous[0] += table[:, 0] + table[:, 2]
-            tally.missing_het[0] += sums.missing_het()[self._columns]
+            self._by_sample(sums).add_to(tally)
         self._sums = []
+
+    def _by_sample(self, sums: packed_counts.SampleSums) -> _BySample:
+        return _BySample(sums.by_sample()[self._columns], sums.missing_het()[self._columns])
 
     def _missing_by_mask(self, words: npt.NDArray[np.uint64], missing: Counts) -> Counts:
         found = np.zeros((len(missing), len(self.masks)), dtype=np.int32)
@@ -244,9 +260,8 @@ class Counter:
             found[rows] = packed_counts.counts_by_mask(words[rows], self._masks)[:, :, 3]
         return found
 
-    def _genotypes(self, task: _Task) -> tuple[int, Callable[[Tally], None]]:
+    def _genotypes(self, task: _Task, genotype: npt.NDArray[Any]) -> _Counted:
         """Count variants of many alleles, and those of X, Y and the mitochondrion."""
-        genotype = self._load(schema.CALL_GENOTYPE, task.rows)
         kind = self.kinds[task.places]
         n_alleles = np.maximum(self.variants.n_alleles[task.places], 2)
         classes = np.full((len(task.rows), int(n_alleles.max())), count_kernels.OTHER, dtype=np.int8)
@@ -257,25 +272,84 @@ class Counter:
         texts = genotype_texts(genotype, n_alleles)
         errors = None if self._trios is None else mendel.whole_errors(genotype, kind, self.facts.sex, self._trios)
 
-        def add(tally: Tally) -> None:
-            places = task.places
-            tally.genotypes[places] = counts.genotypes
-            tally.allele_count[places] = counts.copies[:, 1:].sum(axis=1)
-            tally.allele_number[places] = counts.copies.sum(axis=1)
-            tally.expected_het[places] = counts.expected_het
-            tally.observed_het[places] = ratio(counts.n_diploid - counts.homozygous.sum(axis=1), counts.n_diploid)
-            tally.hwe[places], tally.hwe_x[places] = tests.neg_log10_p, tests.neg_log10_p_x
-            tally.missing_by_mask[places] = np.where((kind != Y)[:, None], counts.missing_by_mask, -1)
-            for row, place in enumerate(places.tolist()):
-                if n_alleles[row] > 2:
-                    tally.copies_text[place] = ",".join(map(str, counts.copies[row, 1 : n_alleles[row]].tolist()))
-                    tally.hwe_text[place] = tests.by_allele[row]
-                if (text := texts[row]) is not None:
-                    tally.genotypes_text[place] = text
-            _add_samples(tally, counts)
-            _add_errors(tally, places, errors)
+        return _Whole(task.places, counts, kind, n_alleles, tests, texts, errors)
 
-        return len(kind), add
+
+def _count_block(counter: Counter, function: str, name: str, block: Block) -> _Counted:
+    """Count a block; on a cluster this runs on a worker, and what samples carry comes along."""
+    alone = copy(counter)
+    alone._sums = []
+    task = _Task(np.searchsorted(counter.view.sites_index(), block.index), block.index)
+    counted: _Counted = getattr(alone, function)(task, block[name])
+    by_sample = [alone._by_sample(sums) for sums in alone._sums]
+    return replace(counted, by_sample=by_sample[0]) if by_sample and isinstance(counted, _Packed) else counted
+
+
+class _Counted(Protocol):
+    """The counts of some variants, `places` in the view."""
+
+    @property
+    def places(self) -> Integers: ...
+
+    def add_to(self, tally: Tally) -> None: ...
+
+
+@dataclass(frozen=True)
+class _BySample:
+    table: Integers
+    missing_het: Integers
+
+    def add_to(self, tally: Tally) -> None:
+        tally.samples += self.table
+        tally.called[0] += self.table[:, :3].sum(axis=1)
+        tally.homozygous[0] += self.table[:, 0] + self.table[:, 2]
+        tally.missing_het[0] += self.missing_het
+
+
+@dataclass(frozen=True)
+class _Packed:
+    places: Integers
+    counts: npt.NDArray[np.integer]
+    missing_by_mask: Counts | None = None
+    errors: _Errors | None = None
+    by_sample: _BySample | None = None
+
+    def add_to(self, tally: Tally) -> None:
+        tally.genotypes[self.places] = self.counts
+        if self.missing_by_mask is not None:
+            tally.missing_by_mask[self.places] = self.missing_by_mask
+        _add_errors(tally, self.places, self.errors)
+        if self.by_sample is not None:
+            self.by_sample.add_to(tally)
+
+
+@dataclass(frozen=True)
+class _Whole:
+    places: Integers
+    counts: WholeCounts
+    kind: npt.NDArray[np.int8]
+    n_alleles: npt.NDArray[np.integer]
+    tests: equilibrium.Tests
+    texts: list[str | None]
+    errors: _Errors | None
+
+    def add_to(self, tally: Tally) -> None:
+        places, counts, tests = self.places, self.counts, self.tests
+        tally.genotypes[places] = counts.genotypes
+        tally.allele_count[places] = counts.copies[:, 1:].sum(axis=1)
+        tally.allele_number[places] = counts.copies.sum(axis=1)
+        tally.expected_het[places] = counts.expected_het
+        tally.observed_het[places] = ratio(counts.n_diploid - counts.homozygous.sum(axis=1), counts.n_diploid)
+        tally.hwe[places], tally.hwe_x[places] = tests.neg_log10_p, tests.neg_log10_p_x
+        tally.missing_by_mask[places] = np.where((self.kind != Y)[:, None], counts.missing_by_mask, -1)
+        for row, place in enumerate(places.tolist()):
+            if self.n_alleles[row] > 2:
+                tally.copies_text[place] = ",".join(map(str, counts.copies[row, 1 : self.n_alleles[row]].tolist()))
+                tally.hwe_text[place] = tests.by_allele[row]
+            if (text := self.texts[row]) is not None:
+                tally.genotypes_text[place] = text
+        _add_samples(tally, counts)
+        _add_errors(tally, places, self.errors)
 
 
 def _add_samples(tally: Tally, counts: WholeCounts) -> None:
@@ -286,7 +360,7 @@ def _add_samples(tally: Tally, counts: WholeCounts) -> None:
     tally.y_called += counts.y_called
 
 
-def _add_errors(tally: Tally, places: Integers, errors: tuple[Counts, Integers, Integers] | None) -> None:
+def _add_errors(tally: Tally, places: Integers, errors: _Errors | None) -> None:
     if errors is not None:
         tally.mendel[places] = errors[0]
         tally.trio_errors += errors[1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from genomics_dc.kernels.whole_counts import AUTOSOME, X, Y
 from genomics_dc.store import schema
 
 if TYPE_CHECKING:
+    from genomics_dc.store.blocks import Block
     from genomics_dc.store.read import StoreView
 
 Integers = npt.NDArray[np.int64]
@@ -79,18 +81,11 @@ def _sums(view: StoreView, name: str, kinds: npt.NDArray[np.int8], threads: int)
     total, number = (np.zeros((_N_KINDS, view.n_samples), dtype=np.int64) for _ in range(2))
     if name not in view.fields or not len(kinds):
         return total, number
-    rows = view.sites_index()
-    loader = view.loader(name)
     dimensions = len(view.field_shape(name))
     if dimensions != 2:
         raise InputError(f"{view.path}: {name} has {dimensions - 1} dimensions a variant, expected one value a call")
-
-    def sums(part: Integers) -> tuple[Integers, Integers]:
-        place = int(np.searchsorted(rows, part[0]))
-        values = cast("npt.NDArray[Any]", loader.load(part)[name])
-        return sample_fields.sums_by_kind(values, kinds[place : place + len(part)], _N_KINDS, _UNITS)
-
-    for part_total, part_number in ordered_map(sums, loader.parts(rows), threads=threads):
+    sums = partial(_sums_of, name, view.sites_index(), kinds)
+    for part_total, part_number in ordered_map(sums, view.blocks(name), threads=threads):
         total += part_total
         number += part_number
     return total, number
@@ -99,17 +94,22 @@ def _sums(view: StoreView, name: str, kinds: npt.NDArray[np.int8], threads: int)
 def _balance(
     view: StoreView, rows: Integers, limits: tuple[float | None, float | None, float | None], threads: int
 ) -> Integers:
-    loader = view.loader(schema.CALL_GENOTYPE, ALLELE_DEPTH)
     reads_min, share_min, share_max = (float(limit or 0.0) for limit in limits)
-
-    def sums(part: Integers) -> Integers:
-        arrays = cast("dict[str, npt.NDArray[Any]]", loader.load(part))
-        genotype, depth = arrays[schema.CALL_GENOTYPE], arrays[ALLELE_DEPTH]
-        if depth.ndim != 3:
-            return np.zeros((4, view.n_samples), dtype=np.int64)
-        return sample_fields.allele_balance(genotype, depth, int(reads_min), share_min, share_max)
-
+    blocks = view.variants(index=rows).blocks(schema.CALL_GENOTYPE, ALLELE_DEPTH)
+    sums = partial(_balance_of, int(reads_min), share_min, share_max)
     total = np.zeros((4, view.n_samples), dtype=np.int64)
-    for part in ordered_map(sums, loader.parts(rows), threads=threads):
+    for part in ordered_map(sums, blocks, threads=threads):
         total += part
     return total
+
+
+def _sums_of(name: str, rows: Integers, kinds: npt.NDArray[np.int8], block: Block) -> tuple[Integers, Integers]:
+    place = int(np.searchsorted(rows, block.index[0]))
+    return sample_fields.sums_by_kind(block[name], kinds[place : place + len(block)], _N_KINDS, _UNITS)
+
+
+def _balance_of(reads_min: int, share_min: float, share_max: float, block: Block) -> Integers:
+    genotype, depth = block[schema.CALL_GENOTYPE], block[ALLELE_DEPTH]
+    if depth.ndim != 3:
+        return np.zeros((4, genotype.shape[1]), dtype=np.int64)
+    return sample_fields.allele_balance(genotype, depth, reads_min, share_min, share_max)

@@ -1,0 +1,88 @@
+"""Every example in the docstring of a public analysis runs, in a folder with a small cohort."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import genomics_dc
+from genomics_dc import analyses, store
+from genomics_dc.analyses.view import View, open_store
+from genomics_dc.store import build_store
+from tests.builders import write_cohort_vcf
+
+ROOMS = (analyses, store)
+MODULES = [
+    "genomics_dc.progress",
+    "genomics_dc.results",
+    *(f"{room.__name__}.{module.name}" for room in ROOMS for module in pkgutil.iter_modules(room.__path__)),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What examples name: cohort.vcf and cohort.vcz, traits.tsv (hba1c, bmi, case), covariates.tsv (age, sex)."""
+    path = tmp_path_factory.mktemp("doctest")
+    vcf = write_cohort_vcf(path / "cohort.vcf", n_samples=60, n_variants=300, many_alleles=20, seed=8, depth=True)
+    build_store(vcf, path / "cohort.vcz")
+    rng = np.random.default_rng(8)
+    people = [str(name) for name in open_store(path / "cohort.vcz").sample_ids]
+    for name, columns in (
+        ("traits.tsv", {"hba1c": rng.normal(40, 6, 60), "bmi": rng.normal(24, 3, 60), "case": rng.integers(0, 2, 60)}),
+        ("covariates.tsv", {"age": rng.integers(20, 80, 60), "sex": rng.integers(1, 3, 60)}),
+    ):
+        pd.DataFrame({"sample_id": people, **columns}).to_csv(path / name, sep="\t", index=False)
+    return path
+
+
+def examples():
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for test in finder.find(module, name):
+            if test.examples:
+                yield test
+
+
+@pytest.mark.parametrize("test", examples(), ids=lambda test: test.name)
+def test_the_example_runs(test, folder, monkeypatch, tmp_path):
+    for place in folder.iterdir():
+        (tmp_path / place.name).symlink_to(place)
+    monkeypatch.chdir(tmp_path)
+    test.globs = {
+        **test.globs,
+        "gdc": genomics_dc,
+        "np": np,
+        "open_store": open_store,
+        "view": open_store("cohort.vcz"),
+    }
+    for example in test.examples:
+        example.options.pop(doctest.SKIP, None)
+        if not example.want:  # what is not said is not compared
+            example.options[doctest.ELLIPSIS] = True
+            example.want = "...\n" if _prints(example.source) else ""
+    talk = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE, verbose=False)
+    failed = runner.run(test, out=talk.append).failed
+    assert not failed, "".join(talk)
+
+
+def _prints(source):
+    """Tell whether an example is an expression, whose value the interpreter shows."""
+    try:
+        compile(source, "example", "eval")
+    except SyntaxError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", sorted(name for name in vars(View) if not name.startswith("_")))
+def test_every_method_has_an_example(name):
+    text = getattr(View, name).__doc__
+    assert re.search(r"Examples\n\s*-+\n\s*>>> ", text), f"{name}: add an example that runs to its docstring"
