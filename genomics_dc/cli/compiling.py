@@ -98,8 +98,9 @@ def compile_everything(tell: Callable[[str, float], None] | None = None) -> tupl
             return time.monotonic() - start, []
         write_cohort(Path(folder))
         say("compiling kernels", 0.0)
-        failed = run_lines(FIRST, Path(folder))
         with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
+            # Not here: who compiles holds Numba's lock, and the threads of a build would wait for it without end.
+            failed = pool.submit(run_lines, FIRST, Path(folder)).result()
             jobs = [pool.submit(run_lines, lines, Path(folder)) for lines in GROUPS]
             for number, job in enumerate(jobs, start=1):
                 failed += job.result()
