@@ -69,9 +69,9 @@ class Alleles:
         return found
 
 
-def alleles_of(view: StoreView, *, text: bool = True) -> Alleles:
-    """Return the ALT alleles of a view, which has at least one variant; without `text` there are no columns."""
-    variants = variant_columns(view, text=text)
+def alleles_of(view: StoreView, *, words: bool = True) -> Alleles:
+    """Return the ALT alleles of a view, which has at least one variant; without `words` there are no columns."""
+    variants = variant_columns(view, words=words)
     per_site = np.maximum(variants.n_alleles.astype(np.int64) - 1, 1)
     site = np.repeat(np.arange(len(variants)), per_site)
     number = 1 + np.arange(len(site)) - np.repeat(np.cumsum(per_site) - per_site, per_site)

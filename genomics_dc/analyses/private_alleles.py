@@ -96,7 +96,7 @@ def private_alleles(
     shared = np.zeros((len(members), len(members)), dtype=np.int64)
     inside = members.T.astype(np.int64)
     blocks = counted_blocks(
-        view, alleles_of(view, text=False), members, layout=layout, words=True, threads=threads, progress=progress
+        view, alleles_of(view, words=False), members, layout=layout, words=True, threads=threads, progress=progress
     )
     for block in blocks:
         copies = block.allele_count

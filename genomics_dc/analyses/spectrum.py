@@ -145,7 +145,7 @@ def spectrum(
     grouped = read_groups(view, groups, by=by, strict=strict)
     if not view.n_variants:
         raise InputError(f"this view of {view.path} has no variant; loosen region and filters")
-    alleles = alleles_of(view, text=ancestral is not None)
+    alleles = alleles_of(view, words=ancestral is not None)
     two = alleles.n_alleles[alleles.site] == 2
     turned = np.zeros(len(alleles), dtype=bool)
     unpolarised = 0
