@@ -9,11 +9,14 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import genomics_dc
 from genomics_dc import analyses, store
 from genomics_dc.analyses.view import View, open_store
+from genomics_dc.provenance import Provenance
+from genomics_dc.results import Result
 from genomics_dc.store import build_store
 from tests.builders import write_cohort_vcf
 
@@ -27,7 +30,7 @@ MODULES = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """What examples name: cohort.vcf and cohort.vcz, traits.tsv (hba1c, bmi, case), covariates.tsv (age, sex)."""
+    """What examples name: cohort.vcf, .vcz and .annotation, traits.tsv (hba1c, bmi, case), covariates.tsv (age, sex)."""
     path = tmp_path_factory.mktemp("doctest")
     vcf = write_cohort_vcf(path / "cohort.vcf", n_samples=60, n_variants=300, many_alleles=20, seed=8, depth=True)
     build_store(vcf, path / "cohort.vcz")
@@ -38,7 +41,23 @@ def folder(tmp_path_factory):
         ("covariates.tsv", {"age": rng.integers(20, 80, 60), "sex": rng.integers(1, 3, 60)}),
     ):
         pd.DataFrame({"sample_id": people, **columns}).to_csv(path / name, sep="\t", index=False)
+    write_consequences(path / "cohort.annotation", open_store(path / "cohort.vcz"))
     return path
+
+
+def write_consequences(folder, view):
+    """What `annotate` writes, made up: every second variant a stop or a missense variant of a gene."""
+    sites = view.sites()
+    rows = {
+        "contig": sites.contig.astype(str)[::2],
+        "position": sites.position[::2],
+        "ref": sites.ref.astype(str)[::2],
+        "alt": np.array([str(alt).split(",")[0] for alt in sites.alt])[::2],
+        "gene": [f"G{row // 10}" for row in range(0, len(sites), 2)],
+        "so_terms": [["stop_gained" if row % 4 else "missense_variant"] for row in range(0, len(sites), 2)],
+    }
+    folder.mkdir()
+    Result(pa.table(rows), Provenance("annotate", store_hash=view.store_hash)).write(folder / "consequences.parquet")
 
 
 def examples():

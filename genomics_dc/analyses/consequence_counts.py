@@ -106,7 +106,8 @@ def consequence_counts(
 
     Examples
     --------
-    >>> view.consequence_counts("cohort.annotation").by_consequence()  # doctest: +SKIP
+    >>> view.consequence_counts("cohort.annotation").by_consequence()["impact"].to_pylist()
+    ['HIGH', 'MODERATE', 'MODIFIER']
     """
     grouped = read_groups(view, groups, by=by, strict=strict)
     if not view.n_variants:

@@ -131,7 +131,7 @@ def gene_counts(
 
     Examples
     --------
-    >>> view.gene_counts("cohort.annotation", "traits.tsv", trait="t2d", maf=0.001).top()  # doctest: +SKIP
+    >>> view.gene_counts("cohort.annotation", "traits.tsv", trait="case", maf=0.05).top(3)
     """
     if not 0 < maf <= 1:
         raise UsageError(f"maf must lie above 0 and at most at 1, not {maf}")

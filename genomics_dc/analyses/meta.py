@@ -170,8 +170,11 @@ def meta(
 
     Examples
     --------
-    >>> found = meta(["discovery.tsv", "replication.parquet"])  # doctest: +SKIP
-    >>> found.plot.forest("rs123")  # doctest: +SKIP
+    >>> halves = [view.samples(view.sample_ids[k::2]) for k in (0, 1)]
+    >>> scans = [half.associate("traits.tsv", traits=["hba1c"]) for half in halves]
+    >>> found = meta(scans, names=["discovery", "replication"], same_strand=True)
+    >>> found.studies
+    ('discovery', 'replication')
     """
     if len(studies) < 2:
         raise UsageError(f"a meta-analysis needs two studies or more, not {len(studies)}")

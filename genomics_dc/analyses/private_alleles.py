@@ -81,7 +81,8 @@ def private_alleles(
 
     Examples
     --------
-    >>> view.private_alleles(groups="samples.tsv", by="pop").sharing.to_pandas()  # doctest: +SKIP
+    >>> view.private_alleles(groups="traits.tsv", by="case")
+    PrivateAlleles(3 groups, 60 samples)
     """
     grouped = read_groups(view, groups, by=by, strict=strict)
     if not view.n_variants:

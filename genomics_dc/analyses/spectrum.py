@@ -136,7 +136,8 @@ def spectrum(
 
     Examples
     --------
-    >>> view.spectrum(groups="samples.tsv", by="super_pop", project=100).plot()  # doctest: +SKIP
+    >>> view.spectrum(groups="traits.tsv", by="case", project=40).chromosomes
+    {'all': 40, '0': 40, '1': 40}
     """
     if project is not None and project < 2:
         raise UsageError(f"a spectrum is projected to 2 chromosomes or more, not {project}")

@@ -69,7 +69,7 @@ def top_hits(
 
     Examples
     --------
-    >>> view.associate("traits.tsv", traits=["hba1c"]).top_hits(genes="genes.gff3")  # doctest: +SKIP
+    >>> view.associate("traits.tsv", traits=["hba1c"]).top_hits(p1=0.01)
     """
     if view is None:
         raise UsageError("clumps need linkage; give the view that the result was made from")
