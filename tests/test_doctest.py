@@ -30,7 +30,7 @@ MODULES = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """What examples name: cohort.vcf, .vcz and .annotation, traits.tsv (hba1c, bmi, case), covariates.tsv (age, sex)."""
+    """What examples name: cohort.vcf, .vcz, .annotation; traits.tsv (hba1c, bmi, case), covariates.tsv (age, sex)."""
     path = tmp_path_factory.mktemp("doctest")
     vcf = write_cohort_vcf(path / "cohort.vcf", n_samples=60, n_variants=300, many_alleles=20, seed=8, depth=True)
     build_store(vcf, path / "cohort.vcz")
