@@ -28,6 +28,9 @@ INTEGER_TYPES: Final = ("int8", "int16", "int32", "float64")
 _LIMITS: Final = tuple(np.iinfo(name) for name in INTEGER_TYPES[:3])
 _EXACT: Final = 3
 
+_MOST_GENOTYPES: Final = 32_896
+"""Of 256 alleles in two copies."""
+
 DIM_ALLELES: Final = "alleles"
 DIM_ALT_ALLELES: Final = "alt_alleles"
 DIM_GENOTYPES: Final = "genotypes"
@@ -196,7 +199,7 @@ def shared_width(column: Column, widths: Widths, *, has_genotype: bool) -> tuple
     if column.number == "A":
         return widths.alleles - 1, DIM_ALT_ALLELES
     if column.number == "G":
-        size = max(n_genotypes(widths.alleles, widths.ploidy) if has_genotype else 0, widths.genotypes)
+        size = genotypes_axis(widths.alleles, widths.ploidy, widths.genotypes) if has_genotype else widths.genotypes
         return (size, DIM_GENOTYPES) if size else (0, "")
     return 0, ""
 
@@ -204,6 +207,15 @@ def shared_width(column: Column, widths: Widths, *, has_genotype: bool) -> tuple
 def n_genotypes(alleles: int, ploidy: int) -> int:
     """Return how many unordered genotypes there are."""
     return math.comb(alleles + ploidy - 1, ploidy)
+
+
+def genotypes_axis(alleles: int, ploidy: int, values: int) -> int:
+    """Return how many places a Number=G field has where GT says how many copies there are.
+
+    As many as there are genotypes; but of hundreds of alleles no more than the `values` that occur, for a record of
+    100,000 ALT alleles has none, and would have 5,000,000,000.
+    """
+    return max(min(n_genotypes(alleles, ploidy), _MOST_GENOTYPES), values)
 
 
 def declared_number(number: str) -> int:

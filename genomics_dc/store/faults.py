@@ -100,8 +100,9 @@ def format_problem(keys: str, header: VcfHeader) -> str | None:
 
 def allele_too_great(batch: TextBatch, first: int, stop: int, allele: int, limit: int) -> InputError:
     """Return the error of a genotype whose allele number no array of the store holds."""
+    where = batch.where(first) + (f" to {batch.where(stop - 1)}" if stop - first > 1 else "")
     return InputError(
-        f"{batch.where(first)} to {batch.where(stop - 1)}: a GT has allele {allele:,}; the store holds alleles up to "
+        f"{where}: a GT has allele {allele:,}; the store holds alleles up to "
         f"{limit:,}: split the record with `bcftools norm -m -`"
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -13,76 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.errors import InputError, UsageError
-from genomics_dc.kernels.vcf.records import Strings
 from genomics_dc.reference import contigs as contig_names
 from genomics_dc.store import schema
-from genomics_dc.store.blocks import BlockReader, Blocks
+from genomics_dc.store.blocks import Block, BlockReader, Blocks
 from genomics_dc.store.loader import Loader
-from genomics_dc.store.opened import Opened, Words, words_of
+from genomics_dc.store.opened import Opened, Rows, Words
+from genomics_dc.store.selection import Filters, Region, check_filters, rows_in_region, rows_passing
+from genomics_dc.store.sites import Sites, sites_of
 
 if TYPE_CHECKING:
     import zarr
 
     from genomics_dc.store.vcf.header import Field
 
-Rows = npt.NDArray[np.int64]
-
-# A frequency that equals the threshold is kept, although 0.07 * 100 is more than 7 in floating point.
-_ROUNDING = 2.0**-44
-
-
-@dataclass(frozen=True)
-class Sites:
-    """The variants of a view, without genotypes.
-
-    `index` int64[V] is the row in the store; `position` int32[V] is one-based; `identifier` is "." where there is none;
-    `alt` joins the ALT alleles by commas ("." when there is none); `filters` joins by ";", "PASS" when all passed and
-    "." when none was applied; `quality` float32[V] is NaN where missing.
-    """
-
-    index: Rows
-    contig: Words
-    position: npt.NDArray[np.int32]
-    identifier: Words
-    ref: Words
-    alt: Words
-    n_alleles: npt.NDArray[np.int16]
-    filters: Words
-    quality: npt.NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __repr__(self) -> str:
-        return f"Sites({len(self):,} variants)"
-
-    @property
-    def variant_id(self) -> Words:
-        """str[V]: the identifier, or "contig:position:ref:alt" where there is none."""
-        made = [
-            name if name != "." else f"{contig}:{position}:{ref}:{alt}"
-            for name, contig, position, ref, alt in zip(
-                self.identifier, self.contig, self.position, self.ref, self.alt, strict=True
-            )
-        ]
-        return words_of(made)
-
-
-@dataclass(frozen=True)
-class _Region:
-    contig: str
-    start: int
-    end: int | None
-
-
-@dataclass(frozen=True)
-class _Filters:
-    maf: float | None = None
-    hwe: float | None = None
-    missing: float | None = None
-    filters: frozenset[str] | None = None
-    extract: frozenset[str] | None = None
-    index: tuple[int, ...] | None = None
+__all__ = ["Block", "Rows", "Sites", "StoreView"]
 
 
 class StoreView:
@@ -95,7 +38,7 @@ class StoreView:
     def __init__(
         self,
         shared: Opened,
-        steps: tuple[_Region | _Filters, ...] = (),
+        steps: tuple[Region | Filters, ...] = (),
         sample_numbers: Rows | None = None,
         parent: StoreView | None = None,
     ) -> None:
@@ -193,7 +136,7 @@ class StoreView:
                 f"region {region} starts at base {first + 1:,}, but contig {contig} has {length:,} bases; "
                 "check the genome build"
             )
-        return self._with(step=_Region(contig, first, last))
+        return self._with(step=Region(contig, first, last))
 
     def samples(self, ids: Iterable[str]) -> Self:
         """Return the view of these samples, in the order given.
@@ -258,8 +201,8 @@ class StoreView:
             rows = tuple(int(number) for number in np.unique(numbers.astype(np.int64)))
         names = None if filters is None else frozenset([filters] if isinstance(filters, str) else filters)
         if names is not None:
-            self._check_filters(names)
-        step = _Filters(
+            check_filters(self._shared, names)
+        step = Filters(
             maf=maf,
             hwe=hwe,
             missing=missing,
@@ -271,7 +214,7 @@ class StoreView:
 
     def sites(self) -> Sites:
         """Return the variants of this view without genotypes."""
-        return self._sites_of(self._rows)
+        return sites_of(self._shared, self._rows)
 
     def blocks(self, *fields: str) -> Blocks:
         """Return the blocks of the view, which follow the chunk grid, to be read one after another.
@@ -372,7 +315,7 @@ class StoreView:
             return np.empty((0, self.n_samples), dtype=np.int8)
         return cast("npt.NDArray[np.int8]", np.concatenate(parts))
 
-    def _with(self, *, step: _Region | _Filters | None = None, sample_numbers: Rows | None = None) -> Self:
+    def _with(self, *, step: Region | Filters | None = None, sample_numbers: Rows | None = None) -> Self:
         if sample_numbers is not None:
             # Filters stated before were over the samples of this view: they stay resolved against it.
             return type(self)(self._shared, self._steps, sample_numbers, self if self._steps else None)
@@ -389,7 +332,9 @@ class StoreView:
         if len(parent._steps) == len(self._steps):
             return rows
         step = self._steps[-1]
-        return self._rows_in_region(rows, step) if isinstance(step, _Region) else self._rows_passing(rows, step)
+        if isinstance(step, Region):
+            return rows_in_region(self._shared, rows, step)
+        return rows_passing(self._shared, rows, step, n_samples=self.n_samples, counts_of=self._genotype_counts)
 
     def _contig_length(self, contig: str) -> int | None:
         lengths = self._shared.contig_lengths
@@ -397,55 +342,6 @@ class StoreView:
             return None
         length = int(lengths[self.contigs.index(contig)])
         return length if length > 0 else None
-
-    def _rows_in_region(self, rows: Rows, region: _Region) -> Rows:
-        if not rows.size:
-            return rows
-        inside = self._shared.rows_in(self.contigs.index(region.contig), region.start, region.end)
-        if len(rows) == self._shared.n_variants:
-            return inside
-        return rows[np.isin(rows, inside, assume_unique=True)]
-
-    def _check_filters(self, names: frozenset[str]) -> None:
-        known = {*self._shared.filters, "PASS", "."}
-        unknown = sorted(names - known)
-        if unknown:
-            raise InputError(f"{self.path} declares no FILTER {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-
-    def _rows_passing(self, rows: Rows, step: _Filters) -> Rows:
-        if step.index is not None:
-            rows = rows[np.isin(rows, np.array(step.index, dtype=np.int64), assume_unique=True)]
-        if step.filters is not None and rows.size:
-            allowed = step.filters
-            named = self._filter_names(rows)
-            rows = rows[np.array([set(text.split(";")) <= allowed for text in named], dtype=bool)]
-        if step.extract is not None and rows.size:
-            sites = self._sites_of(rows)
-            wanted = step.extract
-            keep = [
-                name in wanted or f"{contig}:{position}:{ref}:{alt}" in wanted
-                for name, contig, position, ref, alt in zip(
-                    sites.identifier, sites.contig, sites.position, sites.ref, sites.alt, strict=True
-                )
-            ]
-            rows = rows[np.array(keep, dtype=bool)]
-        if (step.maf is None and step.hwe is None and step.missing is None) or not rows.size:
-            return rows
-        counts = self._genotype_counts(rows).astype(np.int64)
-        hom_ref, het, hom_alt, no_call = counts.T
-        called = hom_ref + het + hom_alt
-        keep_rows = np.ones(len(rows), dtype=bool)
-        if step.missing is not None:
-            keep_rows &= no_call <= step.missing * max(self.n_samples, 1) * (1 + _ROUNDING)
-        if step.maf is not None:
-            alt_alleles = het + 2 * hom_alt
-            minor = np.minimum(alt_alleles, 2 * called - alt_alleles)
-            keep_rows &= (called > 0) & (minor >= step.maf * 2 * called * (1 - _ROUNDING))
-        if step.hwe is not None:
-            from genomics_dc.kernels.hwe import exact_p
-
-            keep_rows &= exact_p(hom_ref, het, hom_alt) >= step.hwe
-        return rows[keep_rows]
 
     def _genotype_counts(self, rows: Rows) -> npt.NDArray[np.int32]:
         """Return int32[V, 4]: hom_ref, het, hom_alt, missing over this view's samples."""
@@ -459,33 +355,3 @@ class StoreView:
                 for block in chosen.blocks(schema.FIELD_DOSAGE)
             ]
         ).astype(np.int32)
-
-    def _filter_names(self, rows: Rows) -> Words:
-        ids = self._shared.filters
-        table = self._shared.numbers(schema.VARIANT_FILTER, rows)
-        patterns, which = np.unique(table, axis=0, return_inverse=True)
-        names = words_of(";".join(ids[j] for j in np.flatnonzero(pattern)) or "." for pattern in patterns)
-        return names[which.reshape(-1)]
-
-    def _sites_of(self, rows: Rows) -> Sites:
-        shared = self._shared
-        alleles = shared.sites(schema.VARIANT_ALLELE, rows)
-        assert isinstance(alleles, Strings)
-        there = alleles.end > alleles.start
-        n_alleles = np.count_nonzero(there, axis=1).astype(np.int16)
-        alt = words_of(alleles[:, 1]) if alleles.shape[1] > 1 else words_of(["."] * len(rows))
-        alt[n_alleles < 2] = "."
-        for row in np.flatnonzero(n_alleles > 2):
-            alt[row] = ",".join(alleles[row, 1 : n_alleles[row]].flat())
-        names = words_of(self.contigs)
-        return Sites(
-            index=rows,
-            contig=names[shared.numbers(schema.VARIANT_CONTIG, rows)] if rows.size else words_of([]),
-            position=shared.numbers(schema.VARIANT_POSITION, rows).astype(np.int32),
-            identifier=shared.words(schema.VARIANT_ID, rows),
-            ref=words_of(alleles[:, 0]),
-            alt=alt,
-            n_alleles=n_alleles,
-            filters=self._filter_names(rows) if rows.size else words_of([]),
-            quality=shared.numbers(schema.VARIANT_QUALITY, rows).astype(np.float32),
-        )

@@ -180,7 +180,8 @@ class NumberRules:
             no_alt = (n_alleles == 1)[:, None]
             for expected in _expected(number, text, np.where(n_alleles == 1, 2, n_alleles)):
                 right |= no_alt & (counts == expected)
-        return ~right
+        wrong: npt.NDArray[np.bool_] = ~right
+        return wrong
 
     def _first_error(
         self,

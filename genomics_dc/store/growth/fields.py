@@ -20,9 +20,9 @@ from genomics_dc.store.columns import (
     DIM_GENOTYPES,
     DIM_PLOIDY,
     INTEGER_TYPES,
+    genotypes_axis,
     integer_rank,
     missing_and_fill,
-    n_genotypes,
 )
 from genomics_dc.store.layout import DIM_FILTERS, Grid, packed_size
 
@@ -86,7 +86,7 @@ def joined_shapes(
             if shape.inner in sizes:
                 sizes[shape.inner] = max(sizes[shape.inner], shape.width)
     if any(schema.CALL_GENOTYPE in part for part in parts) and sizes[DIM_GENOTYPES]:
-        sizes[DIM_GENOTYPES] = max(sizes[DIM_GENOTYPES], n_genotypes(sizes[DIM_ALLELES], sizes[DIM_PLOIDY]))
+        sizes[DIM_GENOTYPES] = genotypes_axis(sizes[DIM_ALLELES], sizes[DIM_PLOIDY], sizes[DIM_GENOTYPES])
     if sizes[DIM_ALLELES]:
         sizes[DIM_ALT_ALLELES] = sizes[DIM_ALLELES] - 1
     joined = {}

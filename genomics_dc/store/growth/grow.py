@@ -165,7 +165,9 @@ def grow(
     proofs = _proofs(union, parts, proving)
     shapes = _with_room_for_depth(shapes, proofs)
     grid = _grid(union, shapes)
-    threads = bands_at_once(parts, table, grid, shapes, threads=threads, memory_bytes=memory_bytes)
+    threads = bands_at_once(
+        parts, table, grid, shapes, blocks_of=proving.blocks_of, threads=threads, memory_bytes=memory_bytes
+    )
     grown = union.joined.n_holders > 1
     for part in parts:
         if not part.keeps_all_samples:

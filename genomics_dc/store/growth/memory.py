@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.errors import ResourceError
+from genomics_dc.kernels.reference_blocks import Blocks
 from genomics_dc.store.columns import INTEGER_TYPES
 from genomics_dc.store.growth.fields import STRING, Shape, meta_of
 from genomics_dc.store.growth.parts import Part
@@ -16,6 +18,7 @@ from genomics_dc.store.growth.sites import SiteTable
 from genomics_dc.store.layout import Grid
 from genomics_dc.store.plan import BASE_BYTES
 
+_FIELDS: Final = fields(Blocks)
 _STRING_BYTES: Final = 80  # a short one, as Python has it, and its place
 _OF_A_CHUNK: Final = 6  # a chunk of each of two parts, what is taken of them, the whole's, and that while it is packed
 _PACKED: Final = 0.5  # of the bytes of numbers, when they are compressed; most take far less
@@ -29,10 +32,11 @@ def bands_at_once(
     grid: Grid,
     shapes: Mapping[str, Shape],
     *,
+    blocks_of: Mapping[str, Mapping[str, Blocks]],
     threads: int,
     memory_bytes: int,
 ) -> int:
-    """Return how many rows of chunks may be made side by side, at most `threads`.
+    """Return how many rows of chunks may be made side by side, at most `threads`, beside the reference blocks held.
 
     Raises
     ------
@@ -46,6 +50,9 @@ def bands_at_once(
     )
     standing += n_records * (_RECORD_BYTES + sum(8 * one.width for one in shapes.values() if _may_be_counted(one)))
     standing += _n_bytes(part.rows for part in parts)
+    of_contigs = [blocks for by_contig in blocks_of.values() for blocks in by_contig.values()]
+    held = [getattr(blocks, one.name) for blocks in of_contigs for one in _FIELDS]
+    standing += _n_bytes(array for array in held if not isinstance(array, np.memmap))
     of_samples = {name: one for name, one in shapes.items() if one.of_samples}
     columns = min(grid.samples, max(grid.n_samples, 1))
     chunk = max((_value_bytes(one) for one in of_samples.values()), default=0.0) * rows * columns
