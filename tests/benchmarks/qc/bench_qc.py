@@ -4,9 +4,9 @@
         [--threads 2] [--slow] [--growth growth]
 
 Each round runs every contestant once: the whole plink2 command on its own .pgen, and the call in a running Python,
-store read from disk and table written. `--large` adds whole commands against whole commands on a cohort where starting Python
-no longer counts. `--slow` adds `bcftools +fill-tags` and sgkit. `--growth STEM` measures a factor 16 in variants and in
-samples, and draws STEM.svg and .png. A ratio above 1 means that we are faster. The answers are compared too.
+store read from disk and table written. `--large` adds whole commands against whole commands on a cohort where starting
+Python no longer counts. `--slow` adds `bcftools +fill-tags` and sgkit. `--growth STEM` measures a factor 16 in variants
+and in samples, and draws STEM.svg and .png. A ratio above 1 means that we are faster. The answers are compared too.
 """
 
 from __future__ import annotations
