@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
+from genomics_dc.kernels.factorials import ln_factorials
 
 _TIE = 2.0**-30  # of ln p: outcomes within it are equally likely
 _NEGLIGIBLE = 2.0**-60
@@ -150,13 +151,7 @@ def _fill_x_ln_p(
         ln_p[v] = _x_ln_p_jit(ln_factorial, counts[v, 0], counts[v, 1], counts[v, 2], counts[v, 3], counts[v, 4], midp)
 
 
-def _fill_ln_factorial(table: npt.NDArray[np.float64]) -> None:
-    for k in range(table.shape[0]):
-        table[k] = math.lgamma(k + 1.0)
-
-
 _fill_x_ln_p_jit = jit(_fill_x_ln_p)
-_fill_ln_factorial_jit = jit(_fill_ln_factorial)
 
 
 def exact_neg_log10_p(counts: npt.NDArray[np.integer], midp: bool = False) -> npt.NDArray[np.float64]:
@@ -186,8 +181,6 @@ def exact_neg_log10_p(counts: npt.NDArray[np.integer], midp: bool = False) -> np
         raise ValueError("counts must not be negative")
     ln_p = np.empty(whole.shape[0], dtype=np.float64)
     largest = int((whole @ np.array([2, 2, 2, 1, 1])).max()) if len(whole) else 0
-    table = np.empty(largest + 1, dtype=np.float64)
-    _fill_ln_factorial_jit(table)
-    _fill_x_ln_p_jit(table, whole, midp, ln_p)
+    _fill_x_ln_p_jit(ln_factorials(largest), whole, midp, ln_p)
     values: npt.NDArray[np.float64] = -ln_p / math.log(10.0) + 0.0  # + 0.0: no minus zero
     return values

@@ -77,6 +77,7 @@ class QCResult:
     steps: QCSteps
     summary: Mapping[str, JsonValue]
     thresholds: Thresholds
+    view: StoreView
     batches: QCBatches | None = None
     trios: QCTrios | None = None
     families: QCFamilies | None = None
@@ -101,6 +102,12 @@ class QCResult:
         """The plots: `.missingness()`, `.heterozygosity()`, `.outliers()`, `.hwe_qq()`, … ; see `QCPlots`."""
         return QCPlots(self)
 
+    def passing(self) -> StoreView:
+        """Return the view of the variants and samples that pass every threshold."""
+        rows = self.view.sites_index()[_passes(self.variants)]
+        ids = self.view.sample_ids[_passes(self.samples)]
+        return self.view.variants(index=rows).samples(str(name) for name in ids)
+
     def tables(self) -> dict[str, Result]:
         """Return every table by its file name, without the table of thresholds."""
         named = {
@@ -116,7 +123,8 @@ class QCResult:
         """Write page, tables, plots and the MultiQC section into a new directory, whole or not at all; return its path.
 
         `index.html`, one file that needs no network; each table as Parquet and TSV, `steps.tsv`, `summary.json`,
-        `plots/NAME.svg` and `.png`, and `genomics_dc_*_mqc.json`, which MultiQC finds by their names.
+        `plots/NAME.svg` and `.png`; `passing_variants.txt` and `passing_samples.txt`, ids for `--extract` and `--keep`;
+        and `genomics_dc_*_mqc.json`, which MultiQC finds by their names.
         """
         from genomics_dc.analyses.multiqc import multiqc_sections
         from genomics_dc.analyses.quality.page import quality_page
@@ -128,6 +136,12 @@ class QCResult:
                 result.write(staging / f"{name}.parquet")
                 result.write(staging / f"{name}.tsv")
             self.steps.write(staging / "steps.tsv")
+            for name, result, column in (
+                ("variants", self.variants, "variant_id"),
+                ("samples", self.samples, "sample_id"),
+            ):
+                ids = result.table[column].filter(pa.array(_passes(result))).to_pylist()
+                write_text(staging / f"passing_{name}.txt", "".join(f"{one}\n" for one in ids))
             write_text(staging / "summary.json", json.dumps(self.summary, indent=2, ensure_ascii=False) + "\n")
             for name, section in multiqc_sections(self).items():
                 write_text(staging / f"{name}_mqc.json", json.dumps(section, indent=1, ensure_ascii=False) + "\n")
@@ -138,6 +152,13 @@ class QCResult:
                 pictures[name] = svg.read_bytes()
             write_text(staging / "index.html", quality_page(self, pictures))
         return target
+
+
+def _passes(result: Result) -> npt.NDArray[np.bool_]:
+    """Return bool of the rows that fail no threshold."""
+    verdict = result.table["filter"].cast(pa.string()).to_numpy()
+    passing: npt.NDArray[np.bool_] = verdict == PASS
+    return passing
 
 
 def quality(
@@ -198,6 +219,7 @@ def quality(
         steps,
         counted.summary(variant_verdict, sample_verdict, sex_check),
         counted.limits,
+        view,
         batches=None if facts.batch is None else batch_table(facts, samples.table, sample_verdict.passing, provenance),
         trios=trios,
         families=None if trios is None else family_table(trios),

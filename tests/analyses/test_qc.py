@@ -127,7 +127,7 @@ def test_the_same_bytes_for_any_threads_and_any_split(cohort, tmp_path):
     for threads in (1, 3):
         cohort.qc(threads=threads).write(tmp_path / str(threads))
     files = sorted(path.relative_to(tmp_path / "1") for path in (tmp_path / "1").rglob("*") if path.is_file())
-    assert len(files) == 24
+    assert len(files) == 26
     for name in files:
         assert len({(tmp_path / str(threads) / name).read_bytes() for threads in (1, 3)}) == 1, name
     # other chunks: every second variant in one view, the others in another; sums by sample add up exactly
@@ -167,6 +167,12 @@ def test_everything_is_written_and_opens(cohort, tmp_path):
         assert (tmp_path / "qc" / "plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "</svg>" in (tmp_path / "qc" / "plots" / f"{name}.svg").read_text()
     assert repr(result).startswith("QCResult(4,150 variants x 30 samples; ")
+    good = result.passing()
+    assert good.n_variants == result.summary["variants_pass"]
+    assert good.n_samples == result.summary["samples_pass"]
+    ids = {name: (tmp_path / "qc" / f"passing_{name}.txt").read_text().split() for name in ("variants", "samples")}
+    assert ids["samples"] == [str(name) for name in good.sample_ids]
+    assert cohort.variants(extract=ids["variants"]).n_variants == good.n_variants
 
 
 def test_steps_say_how_many_fall_where_and_why(tmp_path):

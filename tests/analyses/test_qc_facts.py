@@ -273,6 +273,17 @@ def test_wrong_tables_are_one_sentence(sexed, tmp_path, role, text, message):
     assert "\n" not in str(caught.value)
 
 
+def test_too_many_batches_are_refused(cohort, tmp_path):
+    rows = "".join(f"S{number:04d}\tB{number}\n" for number in range(30))
+    assert len(cohort.qc(batches=table(tmp_path, "sample_id\tbatch\n" + rows)).batches) == 30
+    more = rows + "".join(f"T{number}\tB{number}\n" for number in range(30, 90))
+    assert len(cohort.qc(batches=table(tmp_path, "sample_id\tbatch\n" + more)).batches) == 30  # of this store's people
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genomics_dc.analyses.quality.facts._BATCHES_MAX", 8)
+        with pytest.raises(InputError, match="has 30 batches; at most 8 are compared"):
+            cohort.qc(batches=table(tmp_path, "sample_id\tbatch\n" + rows))
+
+
 def test_pedigree_and_sexes_that_disagree_and_plinks_form(sexed, tmp_path):
     cohort, view = sexed
     ids = [str(name) for name in view.sample_ids]

@@ -27,6 +27,7 @@ _SEX_WORDS: Mapping[str, int] = {
 }
 _FATHER_COLUMNS, _MOTHER_COLUMNS = ("father", "pat"), ("mother", "mat")
 _PLINK_SUFFIXES = (".fam", ".ped")
+_BATCHES_MAX = 64  # each is a column of every variant
 _PLINK_COLUMNS = 5  # family, sample, father, mother, sex; a phenotype may follow
 
 
@@ -111,6 +112,11 @@ def read_facts(
         if source is not None:
             table = reader.table(source, role)
             names, places = _labels(reader.words(table, _column(table, name)))
+            if role == "batches" and len(names) > _BATCHES_MAX:
+                raise InputError(
+                    f"{table.source} has {len(names):,} batches; at most {_BATCHES_MAX} are compared "
+                    "at each variant: join small ones"
+                )
             facts |= {name: places, f"{name}_names": names}
     if (phenotypes is None) != (trait is None):
         raise UsageError("cases and controls take both: a table of phenotypes, and the name of its trait")
