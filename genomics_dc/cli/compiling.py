@@ -50,7 +50,8 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
     (
         "qc cohort.vcz --output qc --threads 2",
         "qc cohort.vcz --output qc_some --keep keep.txt --maf 0.02",
-        "qc cohort.vcz --output qc_all --sex sex.tsv --pedigree cohort.fam --batches more.tsv --groups more.tsv",
+        "qc cohort.vcz --output qc_all --sex cohort.fam --pedigree cohort.fam --batches more.tsv --groups more.tsv "
+        "--phenotypes traits.tsv --trait case",
         "kinship cohort.vcz --output kinship.tsv --threads 2",
         "kinship cohort.vcz --output kinship_some.tsv --keep keep.txt",
         "ld-prune cohort.vcz --output pruned.prune.in",
@@ -65,12 +66,16 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
         "private cohort.vcz --groups more.tsv --by batch --output private",
     ),
     (
-        "associate cohort.vcz --phenotypes traits.tsv --traits height,weight --covariates more.tsv -o linear.parquet",
+        "associate cohort.vcz --phenotypes traits.tsv --traits height,weight -o linear.parquet "
+        "--covariates more.tsv --covariate-names age,batch",
         "associate cohort.vcz --phenotypes traits.tsv --traits height -o some.tsv --keep keep.txt",
         "associate cohort.vcz --phenotypes traits.tsv --traits height,same -o two.tsv",
-        "associate cohort.vcz --phenotypes traits.tsv --traits case --covariates more.tsv --model logistic -o l.tsv",
+        "associate cohort.vcz --phenotypes traits.tsv --traits case --model logistic -o l.tsv "
+        "--covariates more.tsv --covariate-names age,batch",
         "associate cohort.vcz --phenotypes traits.tsv --traits case --model logistic --fit-all -o all.tsv",
         "associate cohort.vcz --phenotypes traits.tsv --traits case --model firth -o firth.tsv",
+        "associate cohort.vcz --phenotypes traits.tsv --traits height -o other.tsv",
+        "meta some.tsv other.tsv --output meta.tsv",
         "clump cohort.vcz --association some.tsv --p1 0.5 --p2 0.9 --output clumps.tsv",
     ),
 )
