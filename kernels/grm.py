@@ -1,7 +1,8 @@
 """The genetic relationship matrix: sums over variants of products of standardised genotypes, and of shared calls.
 
 J. Yang et al., "GCTA: a tool for genome-wide complex trait analysis", Am. J. Hum. Genet. 88:76-82 (2011), equation 3
-for all pairs, the diagonal too: A[j, k] is the mean over the variants called in both of (x_j - 2p)(x_k - 2p) / 2p(1 - p).
+for all pairs, the diagonal too: A[j, k] is the mean of (x_j - 2p)(x_k - 2p) / 2p(1 - p) over the variants called in
+both.
 
 Samples stand in the order of `kernels.standardised`, in one tile. Rows come in blocks of `ROW_BLOCK`, counted from the
 first sample, so that the sums are the same for any bands and threads.
@@ -9,6 +10,7 @@ first sample, so that the sums are the same for any bands and threads.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -93,7 +95,7 @@ class RelationshipBand:
         edges = np.sqrt(np.linspace(self.first**2, self.last**2, n + 1))
         cuts = sorted({self.first, *(int(edge) // ROW_BLOCK * ROW_BLOCK for edge in edges[1:-1]), self.last})
         cuts = [cut for cut in cuts if cut >= self.first]
-        return list(zip(cuts[:-1], cuts[1:], strict=True))
+        return list(pairwise(cuts))
 
     def add(self, packed: _Packed, mean: _Floats, scale: _Floats, start: int, stop: int) -> None:
         """Add a group of variants to the rows start..stop - 1."""

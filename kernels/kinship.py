@@ -107,7 +107,7 @@ _fill_totals_jit = jit(_fill_totals)
 def _two_by_two(
     low: _Planes, high: _Planes, i: int, j: int, first: int, last: int, out: npt.NDArray[np.uint64]
 ) -> None:
-    """Add to `out` [8] how often neither has `low` and the calls are opposite, of pairs (i, j), (i, j+1), (i+1, j), …"""
+    """Fill `out` [8] with how often both are homozygous, and opposite, of (i, j), (i, j+1), (i+1, j), (i+1, j+1)."""
     low_i, low_k = low[i, first:last], low[i + 1, first:last]
     low_j, low_l = low[j, first:last], low[j + 1, first:last]
     high_i, high_k = high[i, first:last], high[i + 1, first:last]
@@ -174,7 +174,7 @@ def _add_pairs(
     end_i: int,
     raw: _Counts,
 ) -> None:
-    """Add to raw [5, rows, S] what pairs (i, j) share, tile_i <= i < end_i; row r is sample first + r; j to i at least."""
+    """Add to raw [5, rows, S] what pairs (i, j) share, tile_i <= i < end_i, j up to i; row 0 is sample `first`."""
     n_words = low.shape[1]
     out = np.zeros(8, dtype=np.uint64)
     for word in range(0, n_words, _WORDS):
@@ -315,7 +315,7 @@ class Pairs(NamedTuple):
     """Pairs of samples: counts int32[5, N] in rows `PAIR_COLUMNS`, kinship float64[N], sample numbers int32[2, N].
 
     Kinship is NaN where one of the two has no heterozygous call (the estimator divides by it). 0.5 is the same genotype
-    everywhere, 0.25 a parent and child or full siblings, 0 unrelated; it falls below 0 for people of different ancestry.
+    everywhere, 0.25 a parent and child or full siblings, 0 unrelated; it is below 0 for people of different ancestry.
     """
 
     counts: _Counts

@@ -19,25 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels import genotypes
-from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.bits import popcount, trailing_zeros
-from genomics_dc.kernels.solve import (
-    DEPENDENT_SHARE,
-    INDEPENDENT,
-    cholesky_jit,
-    covariate_basis,
-    project_out,
-    solve_lower_jit,
-    solve_upper_jit,
-)
-from genomics_dc.kernels.status import COLLINEAR, EXACT_FIT, MONOMORPHIC, OK, TOO_FEW
-from genomics_dc.kernels.tails import _neg_log10_p_t_by_table_jit, _neg_log10_p_t_jit, tail_table
-
-# Share of a variant's variance outside the covariates below which it counts as their sum (R^2 > 0.999999).
-_COLLINEAR_SHARE = 1e-6
-# Below this share of unexplained variance, the residuals are summed one by one: the difference of sums loses digits.
-_EXPLICIT_SHARE = 1e-3
-_EXACT_SHARE = 1e-22
+from genomics_dc.kernels.carriers import member_words, words_of_packed
+from genomics_dc.kernels.linear_packed import fit_packed_jit, sum_squares_jit, tiled
+from genomics_dc.kernels.solve import DEPENDENT_SHARE, INDEPENDENT, covariate_basis, project_out
+from genomics_dc.kernels.tails import tail_table
 
 
 @dataclass(frozen=True)
@@ -72,11 +57,16 @@ class LinearFit:
 
     beta: npt.NDArray[np.float64]
     standard_error: npt.NDArray[np.float64]
-    t: npt.NDArray[np.float64]
     neg_log10_p: npt.NDArray[np.float64]
     n: npt.NDArray[np.int32]
     frequency: npt.NDArray[np.float64]
     status: npt.NDArray[np.int8]
+
+    @property
+    def t(self) -> npt.NDArray[np.float64]:
+        """Student's t of each estimate; infinite where the fit is exact."""
+        with np.errstate(divide="ignore"):
+            return self.beta / self.standard_error
 
 
 class DependentColumnError(ValueError):
@@ -119,284 +109,21 @@ def design(traits: npt.NDArray[np.float64], covariates: npt.NDArray[np.float64])
     return LinearDesign(basis, residuals, tail_table(y.shape[0] - basis.shape[1] - 1))
 
 
-def _count(words: npt.NDArray[np.uint64], members: npt.NDArray[np.uint64]) -> tuple[np.int64, np.int64, np.int64]:
-    """Return how many members are het, hom_alt and missing."""
-    het = np.uint64(0)
-    hom = np.uint64(0)
-    missing = np.uint64(0)
-    for w in range(words.size):
-        low = words[w] & members[w]
-        high = (words[w] >> np.uint64(1)) & members[w]
-        het += popcount(low & ~high)
-        hom += popcount(high & ~low)
-        missing += popcount(low & high)
-    return np.int64(het), np.int64(hom), np.int64(missing)
-
-
-_count_jit = jit(_count)
-
-
-def _add_carriers(
-    words: npt.NDArray[np.uint64],
-    members: npt.NDArray[np.uint64],
-    flipped: bool,
-    weights: npt.NDArray[np.float64],
-    once: npt.NDArray[np.float64],
-    twice: npt.NDArray[np.float64],
-) -> None:
-    """Add the rows of `weights` of members with one copy of the counted allele to `once`, with two to `twice`.
-
-    The counted allele is ALT, or the reference when `flipped`.
-    """
-    n_columns = weights.shape[1]
-    one = np.uint64(1)
-    for w in range(words.size):
-        low = words[w] & members[w]
-        high = (words[w] >> one) & members[w]
-        bits = low & ~high
-        while bits:
-            s = 32 * w + np.int64(trailing_zeros(bits) >> one)
-            for j in range(n_columns):
-                once[j] += weights[s, j]
-            bits &= bits - one
-        bits = (members[w] & ~(low | high)) if flipped else (high & ~low)
-        while bits:
-            s = 32 * w + np.int64(trailing_zeros(bits) >> one)
-            for j in range(n_columns):
-                twice[j] += weights[s, j]
-            bits &= bits - one
-
-
-_add_carriers_jit = jit(_add_carriers)
-
-
-def _list_missing(
-    words: npt.NDArray[np.uint64], members: npt.NDArray[np.uint64], absent: npt.NDArray[np.int64]
-) -> None:
-    """Write the store numbers of the members that miss the genotype."""
-    one = np.uint64(1)
-    found = 0
-    for w in range(words.size):
-        bits = words[w] & (words[w] >> one) & members[w]
-        while bits:
-            absent[found] = 32 * w + np.int64(trailing_zeros(bits) >> one)
-            found += 1
-            bits &= bits - one
-
-
-_list_missing_jit = jit(_list_missing)
-
-
-def _fit(
-    words: npt.NDArray[np.uint64],
-    members: npt.NDArray[np.uint64],
-    weights: npt.NDArray[np.float64],
-    n_basis: int,
-    tails: npt.NDArray[np.float64],
-    beta: npt.NDArray[np.float64],
-    error: npt.NDArray[np.float64],
-    t: npt.NDArray[np.float64],
-    neg_log10_p: npt.NDArray[np.float64],
-    n_used: npt.NDArray[np.int32],
-    frequency: npt.NDArray[np.float64],
-    status: npt.NDArray[np.int8],
-) -> None:
-    """Fill the outputs of `fit_packed`; row s of `weights` is the basis and the residuals of sample s of the store."""
-    n_variants = words.shape[0]
-    n_traits = weights.shape[1] - n_basis
-    n_samples = np.int64(0)
-    for w in range(members.size):
-        n_samples += np.int64(popcount(members[w]))
-    yy_full = np.zeros(n_traits)
-    for s in range(weights.shape[0]):
-        for j in range(n_traits):
-            yy_full[j] += weights[s, n_basis + j] * weights[s, n_basis + j]
-    sums = np.empty(n_basis + n_traits)
-    twice = np.empty(n_basis + n_traits)
-    absent = np.empty(n_samples, dtype=np.int64)
-    yy = np.empty(n_traits)
-    gram = np.empty((n_basis, n_basis))
-    lift = np.empty((n_traits, n_basis))  # coefficients of the traits on the basis once samples are left out
-    along = np.empty(n_basis)  # coefficients of the variant on the basis
-    for v in range(n_variants):
-        row = words[v]
-        het, hom, n_absent = _count_jit(row, members)
-        n = n_samples - n_absent
-        n_used[v] = n
-        frequency[v] = (het + 2 * hom) / (2.0 * n) if n > 0 else np.nan
-        df = n - n_basis - 1
-        code = OK
-        if df < 1:
-            code = TOO_FEW
-        elif het == n or hom == n or het + hom == 0:
-            code = MONOMORPHIC
-        if code != OK:
-            for j in range(n_traits):
-                status[v, j] = code
-            continue
-        # Count the rarer allele: fewer sums, and no digits lost to a large mean.
-        flipped = bool(het + 2 * hom > n)
-        if flipped:
-            hom = n - het - hom
-        sums[:] = 0.0
-        twice[:] = 0.0
-        _add_carriers_jit(row, members, flipped, weights, sums, twice)
-        for j in range(n_basis + n_traits):
-            sums[j] += 2.0 * twice[j]
-        gg = het + 4.0 * hom
-        mean = (het + 2.0 * hom) / n
-        gg_centred = gg - n * mean * mean
-        for i in range(n_basis):
-            along[i] = sums[i]
-        if n_absent > 0:
-            # Over the samples that are left, basis' basis = I - (their missing part), basis' y = -(missing part).
-            _list_missing_jit(row, members, absent)
-            gram[:] = 0.0
-            lift[:] = 0.0
-            for j in range(n_traits):
-                yy[j] = yy_full[j]
-            for i in range(n_basis):
-                gram[i, i] = 1.0
-            for m in range(n_absent):
-                s = absent[m]
-                for i in range(n_basis):
-                    for k in range(i + 1):
-                        gram[i, k] -= weights[s, i] * weights[s, k]
-                for j in range(n_traits):
-                    value = weights[s, n_basis + j]
-                    yy[j] -= value * value
-                    for i in range(n_basis):
-                        lift[j, i] -= value * weights[s, i]
-            if not cholesky_jit(gram, n_basis, 1e-10):
-                for j in range(n_traits):
-                    status[v, j] = COLLINEAR
-                continue
-            solve_lower_jit(gram, n_basis, along)
-            for j in range(n_traits):
-                solve_lower_jit(gram, n_basis, lift[j])
-                for i in range(n_basis):
-                    yy[j] -= lift[j, i] * lift[j, i]
-        gg_rest = gg
-        for i in range(n_basis):
-            gg_rest -= along[i] * along[i]
-        if not gg_rest > _COLLINEAR_SHARE * gg_centred:
-            for j in range(n_traits):
-                status[v, j] = COLLINEAR
-            continue
-        for j in range(n_traits):
-            gy = sums[n_basis + j]
-            total = yy_full[j]
-            if n_absent > 0:
-                total = yy[j]
-                for i in range(n_basis):
-                    gy -= along[i] * lift[j, i]
-                if not total > 1e-12 * yy_full[j]:
-                    status[v, j] = COLLINEAR
-                    continue
-            slope = gy / gg_rest
-            rss = total - slope * gy
-            if rss < _EXPLICIT_SHARE * total:
-                rss = _explicit_rss_jit(
-                    row, members, weights, n_basis, j, flipped, slope, along, lift[j], gram, bool(n_absent > 0)
-                )
-            beta[v, j] = -slope if flipped else slope
-            if rss <= _EXACT_SHARE * total:
-                status[v, j] = EXACT_FIT
-                error[v, j] = 0.0
-                t[v, j] = np.inf if beta[v, j] > 0 else -np.inf
-                neg_log10_p[v, j] = np.inf
-                continue
-            error[v, j] = np.sqrt(rss / df / gg_rest)
-            t[v, j] = beta[v, j] / error[v, j]
-            if n_absent > 0:
-                neg_log10_p[v, j] = _neg_log10_p_t_jit(t[v, j], float(df))
-            else:
-                neg_log10_p[v, j] = _neg_log10_p_t_by_table_jit(t[v, j], float(df), tails)
-            status[v, j] = OK
-
-
-def _explicit_rss(
-    row: npt.NDArray[np.uint64],
-    members: npt.NDArray[np.uint64],
-    weights: npt.NDArray[np.float64],
-    n_basis: int,
-    trait: int,
-    flipped: bool,
-    slope: float,
-    along: npt.NDArray[np.float64],
-    lift: npt.NDArray[np.float64],
-    factor: npt.NDArray[np.float64],
-    downdated: bool,
-) -> float:
-    """Return the residual sum of squares from the residuals themselves."""
-    coefficients = -slope * along
-    if downdated:
-        coefficients = coefficients + lift
-        solve_upper_jit(factor, n_basis, coefficients)
-    rss = 0.0
-    for s in range(32 * row.size):
-        place = np.uint64(2 * (s & 31))
-        code = (row[s >> 5] >> place) & np.uint64(3)
-        if (members[s >> 5] >> place) & np.uint64(1) == 0 or code == 3:
-            continue
-        dose = float(np.uint64(2) - code) if flipped else float(code)
-        rest = weights[s, n_basis + trait] - slope * dose
-        for i in range(n_basis):
-            rest -= coefficients[i] * weights[s, i]
-        rss += rest * rest
-    return rss
-
-
-_explicit_rss_jit = jit(_explicit_rss)
-_fit_jit = jit(_fit)
-
-
 @dataclass(frozen=True)
 class PlacedDesign:
     """A design whose samples have their places in a store: what `fit_packed` reads for each variant.
 
     `members` uint64[W] has a bit at twice the number of each sample of the design, 32 samples a word; `weights`
-    float64[32 W, K + 1 + T], by sample of the store, zero for samples outside the design.
+    float64[ceil((K + 1 + T) / 8), 32 W, 8] holds basis and residuals by sample of the store, zero for samples outside
+    the design; `squares` float64[T] is the sum of each residual's squares.
     """
 
     members: npt.NDArray[np.uint64]
+    n_samples: int
     weights: npt.NDArray[np.float64]
+    squares: npt.NDArray[np.float64]
     n_basis: int
     tails: npt.NDArray[np.float64]
-
-
-def member_words(columns: npt.NDArray[np.int64], n_samples: int, n_store_samples: int) -> npt.NDArray[np.uint64]:
-    """Return uint64[W] with a bit at twice the number of each sample, 32 samples of the store a word.
-
-    Raises
-    ------
-    ValueError
-        When the numbers are not `n_samples`, outside the store, or named twice.
-    """
-    if columns.shape != (n_samples,):
-        raise ValueError(f"the design has {n_samples} samples, {columns.size} places are given")
-    if columns.size and (columns.min() < 0 or columns.max() >= n_store_samples):
-        raise ValueError(f"sample numbers must lie in 0..{n_store_samples - 1}")
-    if np.unique(columns).size != columns.size:
-        raise ValueError("a sample has two places in the design; each sample counts once")
-    members = np.zeros((n_store_samples + 31) // 32, dtype=np.uint64)
-    np.bitwise_or.at(members, columns >> 5, np.uint64(1) << (2 * (columns & 31)).astype(np.uint64))
-    return members
-
-
-def words_of_packed(packed: npt.NDArray[np.uint8], n_words: int) -> npt.NDArray[np.uint64]:
-    """Return packed genotypes uint8[V, B] as uint64[V, W], missing in unused places.
-
-    Raises
-    ------
-    ValueError
-        When the width of `packed` is not that of `n_words` words.
-    """
-    if packed.dtype != np.uint8 or packed.ndim != 2 or not 8 * (n_words - 1) < packed.shape[1] <= 8 * n_words:
-        raise ValueError(f"packed genotypes must be uint8[V, B], B at most {8 * n_words}, not {packed.dtype}")
-    words = np.full((packed.shape[0], 8 * n_words), 0xFF, dtype=np.uint8)
-    words[:, : packed.shape[1]] = packed
-    return words.view("<u8")
 
 
 def place(prepared: LinearDesign, samples: npt.NDArray[np.int64], n_store_samples: int) -> PlacedDesign:
@@ -414,7 +141,9 @@ def place(prepared: LinearDesign, samples: npt.NDArray[np.int64], n_store_sample
     weights = np.zeros((32 * n_words, n_basis + n_traits))
     weights[columns, :n_basis] = prepared.basis
     weights[columns, n_basis:] = prepared.residuals
-    return PlacedDesign(members, weights, n_basis, prepared.tails)
+    squares = np.empty(n_traits)
+    sum_squares_jit(weights, n_basis, squares)
+    return PlacedDesign(members, prepared.n_samples, tiled(weights), squares, n_basis, prepared.tails)
 
 
 def fit_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> LinearFit:
@@ -438,30 +167,29 @@ def fit_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> LinearFit
         When the width of `packed` is not that of the store.
     """
     words = words_of_packed(packed, placed.members.size)
-    n_variants, n_traits = packed.shape[0], placed.weights.shape[1] - placed.n_basis
-    shape = (n_variants, n_traits)
+    shape = (placed.squares.size, packed.shape[0])
     found = LinearFit(
-        beta=np.full(shape, np.nan),
-        standard_error=np.full(shape, np.nan),
-        t=np.full(shape, np.nan),
-        neg_log10_p=np.full(shape, np.nan),
-        n=np.zeros(n_variants, dtype=np.int32),
-        frequency=np.full(n_variants, np.nan),
-        status=np.zeros(shape, dtype=np.int8),
+        beta=np.empty(shape).T,
+        standard_error=np.empty(shape).T,
+        neg_log10_p=np.empty(shape).T,
+        n=np.empty(shape[1], dtype=np.int32),
+        frequency=np.empty(shape[1]),
+        status=np.empty(shape, dtype=np.int8).T,
     )
-    _fit_jit(
+    fit_packed_jit(
         words,
         placed.members,
+        placed.n_samples,
         placed.weights,
+        placed.squares,
         placed.n_basis,
         placed.tails,
-        found.beta,
-        found.standard_error,
-        found.t,
-        found.neg_log10_p,
+        found.beta.T,
+        found.standard_error.T,
+        found.neg_log10_p.T,
         found.n,
         found.frequency,
-        found.status,
+        found.status.T,
     )
     return found
 

@@ -20,53 +20,39 @@ import numpy.typing as npt
 
 from genomics_dc.kernels import genotypes
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.bits import popcount
-from genomics_dc.kernels.linear import (
-    DependentColumnError,
-    _add_carriers_jit,
-    _count_jit,
-    _list_missing_jit,
-    checked_dosage,
-    member_words,
-    words_of_packed,
-)
-from genomics_dc.kernels.logistic_fast import fill_null_rows_jit, settle_jit
-from genomics_dc.kernels.solve import (
-    INDEPENDENT,
-    cholesky_jit,
-    covariate_basis,
-    solve_lower_jit,
-    solve_upper_jit,
-)
-from genomics_dc.kernels.status import COLLINEAR, FIRTH, MONOMORPHIC, NOT_CONVERGED, OK, SCORE, SEPARATED, TOO_FEW
+from genomics_dc.kernels.carriers import common_genotype_jit, member_words, words_of_packed
+from genomics_dc.kernels.linear import DependentColumnError, checked_dosage
+from genomics_dc.kernels.linear_packed import tiled
+from genomics_dc.kernels.logistic_careful import apart_jit, fit_carefully_jit, fit_table_jit, maximise_jit
+from genomics_dc.kernels.logistic_fast import settle_firth_jit, settle_jit
+from genomics_dc.kernels.logistic_score import fill_null_rows_jit, score_jit
+from genomics_dc.kernels.logistic_sparse import CARRIERS_MAX, firth_start_jit
+from genomics_dc.kernels.solve import INDEPENDENT, covariate_basis
+from genomics_dc.kernels.status import FIRTH, MONOMORPHIC, NOT_CONVERGED, OK, SCORE, SEPARATED, TOO_FEW
 from genomics_dc.kernels.tails import _neg_log10_p_normal_jit
-
-_STEP_MIN = 1e-9
-_STEP_MAX = 5.0
-_NEWTON_TURNS_MAX = 40
-_FIRTH_TURNS_MAX = 500
-_HALVINGS_MAX = 30
-# A linear predictor beyond this is a probability within 1e-13 of 0 or 1: the fit runs away.
-_RUNAWAY = 30.0
-_PIVOT_SHARE = 1e-6
 
 
 @dataclass(frozen=True)
 class LogisticDesign:
     """One case-control trait and its covariates, prepared once for all variants.
 
-    `basis` float64[S, K + 1] orthonormal, intercept first; `cases` float64[S] of 0 and 1; `null` float64[K + 1] the
-    coefficients on `basis` of the fit without a variant.
+    `cases` float64[S] of 0 and 1. `directions` float64[S, K + 1] span intercept and covariates, orthonormal under the
+    weights of the fit without a variant; `null` float64[K + 1] are that fit's coefficients on them, `rest` and `weight`
+    float64[S] its y - p and p (1 - p). `firth_null` and `firth_information` are of the penalised fit.
     """
 
-    basis: npt.NDArray[np.float64]
     cases: npt.NDArray[np.float64]
+    directions: npt.NDArray[np.float64]
     null: npt.NDArray[np.float64]
+    rest: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.float64]
+    firth_null: npt.NDArray[np.float64]
+    firth_information: npt.NDArray[np.float64]
 
     @property
     def n_samples(self) -> int:
         """Samples with the trait and every covariate."""
-        return int(self.basis.shape[0])
+        return int(self.cases.size)
 
 
 @dataclass(frozen=True)
@@ -90,174 +76,15 @@ class SeparatedTraitError(ValueError):
     """The covariates alone tell cases from controls, so that no variant can be tested."""
 
 
-def _information(
-    x: npt.NDArray[np.float64],
-    trials: npt.NDArray[np.float64],
-    n_rows: int,
-    coefficients: npt.NDArray[np.float64],
-    probability: npt.NDArray[np.float64],
-    weight: npt.NDArray[np.float64],
-    out: npt.NDArray[np.float64],
-) -> None:
-    """Fill probabilities, weights trials * p (1 - p), and the lower triangle of X' W X."""
-    size = coefficients.size
-    out[:] = 0.0
-    for r in range(n_rows):
-        eta = 0.0
-        for i in range(size):
-            eta += x[r, i] * coefficients[i]
-        p = 1.0 / (1.0 + math.exp(-eta))
-        q = 1.0 / (1.0 + math.exp(eta))  # not 1 - p, which is 0 for a large eta
-        probability[r] = p
-        weight[r] = trials[r] * p * q
-        for i in range(size):
-            scaled = weight[r] * x[r, i]
-            for k in range(i + 1):
-                out[i, k] += scaled * x[r, k]
-
-
-_information_jit = jit(_information)
-
-
-def _log_likelihood(
-    x: npt.NDArray[np.float64],
-    trials: npt.NDArray[np.float64],
-    cases: npt.NDArray[np.float64],
-    n_rows: int,
-    coefficients: npt.NDArray[np.float64],
-) -> float:
-    """Return the binomial log-likelihood without its constant."""
-    total = 0.0
-    for r in range(n_rows):
-        eta = 0.0
-        for i in range(coefficients.size):
-            eta += x[r, i] * coefficients[i]
-        # ln(1 + e^eta), safe for large |eta|
-        softplus = max(eta, 0.0) + math.log1p(math.exp(-abs(eta)))
-        total += cases[r] * eta - trials[r] * softplus
-    return total
-
-
-_log_likelihood_jit = jit(_log_likelihood)
-
-
-def _log_determinant(factor: npt.NDArray[np.float64], size: int) -> float:
-    """Return ln |A| from the Cholesky factor of A."""
-    total = 0.0
-    for i in range(size):
-        total += 2.0 * math.log(factor[i, i])
-    return total
-
-
-_log_determinant_jit = jit(_log_determinant)
-
-
-def _maximise(
-    x: npt.NDArray[np.float64],
-    trials: npt.NDArray[np.float64],
-    cases: npt.NDArray[np.float64],
-    n_rows: int,
-    penalised: bool,
-    coefficients: npt.NDArray[np.float64],
-    factor: npt.NDArray[np.float64],
-) -> int:
-    """Move `coefficients` to the maximum of the (penalised) likelihood; leave the information's Cholesky in `factor`.
-
-    Row r of `x` stands for trials[r] samples, of which cases[r] are cases. Returns OK, SEPARATED, NOT_CONVERGED or
-    COLLINEAR.
-    """
-    size = coefficients.size
-    probability = np.empty(n_rows)
-    weight = np.empty(n_rows)
-    trial = np.empty((size, size))
-    step = np.empty(size)
-    column = np.empty(size)
-    proposal = np.empty(size)
-    _information_jit(x, trials, n_rows, coefficients, probability, weight, factor)
-    if not cholesky_jit(factor, size, _PIVOT_SHARE):
-        return COLLINEAR
-    objective = _log_likelihood_jit(x, trials, cases, n_rows, coefficients)
-    if penalised:
-        objective += 0.5 * _log_determinant_jit(factor, size)
-    turns = _FIRTH_TURNS_MAX if penalised else _NEWTON_TURNS_MAX
-    for _turn in range(turns):
-        step[:] = 0.0
-        trial[:] = 0.0
-        for r in range(n_rows):
-            rest = cases[r] - trials[r] * probability[r]
-            if penalised:
-                # The hat diagonal: weight * x' (X' W X)^-1 x
-                for i in range(size):
-                    column[i] = x[r, i]
-                solve_lower_jit(factor, size, column)
-                leverage = 0.0
-                for i in range(size):
-                    leverage += column[i] * column[i]
-                leverage *= weight[r]
-                rest += leverage * (0.5 - probability[r])
-                # The penalty acts like `leverage` more trials, half of them cases. Without them in the step's matrix,
-                # a lone carrier (leverage 1) makes the steps swing for ever.
-                larger = weight[r] * (1.0 + leverage / trials[r])
-                for i in range(size):
-                    for k in range(i + 1):
-                        trial[i, k] += larger * x[r, i] * x[r, k]
-            for i in range(size):
-                step[i] += rest * x[r, i]
-        if penalised:
-            if not cholesky_jit(trial, size, 1e-13):
-                return NOT_CONVERGED
-            solve_lower_jit(trial, size, step)
-            solve_upper_jit(trial, size, step)
-        else:
-            solve_lower_jit(factor, size, step)
-            solve_upper_jit(factor, size, step)
-        largest = 0.0
-        for r in range(n_rows):
-            move = 0.0
-            for i in range(size):
-                move += x[r, i] * step[i]
-            largest = max(largest, abs(move))
-        scale = _STEP_MAX / largest if largest > _STEP_MAX else 1.0
-        accepted = False
-        for _halving in range(_HALVINGS_MAX):
-            for i in range(size):
-                proposal[i] = coefficients[i] + scale * step[i]
-            _information_jit(x, trials, n_rows, proposal, probability, weight, trial)
-            if cholesky_jit(trial, size, 1e-13):
-                value = _log_likelihood_jit(x, trials, cases, n_rows, proposal)
-                if penalised:
-                    value += 0.5 * _log_determinant_jit(trial, size)
-                # Near the maximum the likelihood is flat: rounding must not refuse a step.
-                if value >= objective - 1e-12 * (1.0 + abs(objective)):
-                    accepted = True
-                    objective = value
-                    break
-            scale *= 0.5
-        if not accepted:
-            return NOT_CONVERGED if penalised else SEPARATED
-        coefficients[:] = proposal
-        factor[:] = trial
-        if scale * largest < _STEP_MIN:
-            return OK
-        if not penalised:
-            for r in range(n_rows):
-                eta = 0.0
-                for i in range(size):
-                    eta += x[r, i] * coefficients[i]
-                if abs(eta) > _RUNAWAY:
-                    return SEPARATED
-    return NOT_CONVERGED
-
-
-_maximise_jit = jit(_maximise)
-
-
 def _fit(
     dosage: npt.NDArray[np.int8],
     samples: npt.NDArray[np.int64],
-    basis: npt.NDArray[np.float64],
+    directions: npt.NDArray[np.float64],
     cases: npt.NDArray[np.float64],
     null: npt.NDArray[np.float64],
+    firth_null: npt.NDArray[np.float64],
+    firth_information: npt.NDArray[np.float64],
+    starts: npt.NDArray[np.float64],
     always_firth: bool,
     beta: npt.NDArray[np.float64],
     error: npt.NDArray[np.float64],
@@ -267,14 +94,20 @@ def _fit(
     frequency: npt.NDArray[np.float64],
     status: npt.NDArray[np.int8],
 ) -> None:
-    """Fill the outputs of `fit`; sample s of the design is column samples[s] of `dosage`."""
-    n_samples, n_basis = basis.shape
+    """Fill the outputs of `fit`; sample s of the design is column samples[s] of `dosage`.
+
+    `starts` float64[V, K + 2] is where Newton's method begins, of the variant as it is counted here: from the
+    commonest genotype; no rows for none.
+    """
+    n_samples, n_basis = directions.shape
     size = n_basis + 1
-    columns = np.empty((size, n_samples))
+    x = np.empty((size, n_samples))
     for s in range(n_samples):
         for i in range(n_basis):
-            columns[i, s] = basis[s, i]
+            x[i, s] = directions[s, i]
+    variant = x[n_basis]
     present = np.empty(n_samples)
+    carriers = np.empty(n_samples, dtype=np.int32)
     coefficients = np.empty(size)
     factor = np.empty((size, size))
     counts = np.empty((2, 3))
@@ -292,117 +125,62 @@ def _fit(
         hom = counts[0, 2] + counts[1, 2]
         n_used[v] = n
         frequency[v] = (het + 2.0 * hom) / (2.0 * n) if n > 0 else np.nan
+        beta[v] = error[v] = z[v] = neg_log10_p[v] = np.nan
         if n <= size or n_cases == 0 or n_controls == 0:
             status[v] = TOO_FEW
             continue
         if het == n or hom == n or het + hom == 0:
             status[v] = MONOMORPHIC
             continue
-        mean = (het + 2.0 * hom) / n
-        code = SEPARATED if _apart_jit(counts) else OK
-        settled = False
-        penalised_first = always_firth or code == SEPARATED
-        if n_basis > 1:
-            # The rarer allele is counted, so that few samples have a place in the last row.
-            flipped = mean > 1.0
+        code = SEPARATED if apart_jit(counts) else OK
+        sign = 1.0
+        if n_basis == 1:
+            code = fit_table_jit(counts, directions[0, 0], always_firth, null, coefficients, factor)
+        else:
+            common = common_genotype_jit(int(n - het - hom), int(het), int(hom))
+            sign = -1.0 if common == 2 else 1.0
+            n_carriers = 0
             for s in range(n_samples):
                 g = row[samples[s]]
                 present[s] = 1.0 if g >= 0 else 0.0
-                columns[n_basis, s] = 0.0 if g < 0 else (2.0 - g if flipped else float(g))
-            coefficients[:n_basis] = null
-            coefficients[n_basis] = 0.0
-            settled = settle_jit(columns, present, cases, penalised_first, coefficients, factor)
-            if settled:
-                code = FIRTH if penalised_first else OK
-                if flipped:
-                    coefficients[n_basis] = -coefficients[n_basis]
-        if not settled:
-            code = _fit_carefully_jit(row, samples, basis, cases, null, counts, always_firth, coefficients, factor)
+                variant[s] = 0.0 if g < 0 else sign * (float(g) - common)
+                if variant[s] != 0.0:
+                    carriers[n_carriers] = s
+                    n_carriers += 1
+            penalised = always_firth or code == SEPARATED
+            settled = False
+            if not penalised:
+                if starts.shape[0] > 0:
+                    coefficients[:] = starts[v]
+                else:
+                    coefficients[:n_basis] = null
+                    coefficients[n_basis] = 0.0
+                settled = settle_jit(x, present, cases, coefficients, factor)
+                if not settled:
+                    code = fit_carefully_jit(x, present, cases, OK, False, null, coefficients, factor)
+                    settled = code == OK
+            elif n_carriers <= CARRIERS_MAX and n == n_samples:
+                firth_start_jit(x, cases, variant, carriers, n_carriers, firth_null, firth_information, coefficients)
+                settled = settle_firth_jit(x, present, cases, 1, coefficients, factor)
+            else:
+                coefficients[:n_basis] = firth_null
+                coefficients[n_basis] = 0.0
+                settled = settle_firth_jit(x, present, cases, 1, coefficients, factor)
+            if penalised:
+                code = FIRTH
+                if not settled:
+                    code = fit_carefully_jit(
+                        x, present, cases, SEPARATED, always_firth, firth_null, coefficients, factor
+                    )
         status[v] = code
         if code in (OK, FIRTH):
-            beta[v] = coefficients[n_basis]
+            beta[v] = sign * coefficients[n_basis]
             # The variant is the last column: its variance is 1 / (last pivot)^2.
             error[v] = 1.0 / factor[n_basis, n_basis]
             z[v] = beta[v] / error[v]
             neg_log10_p[v] = _neg_log10_p_normal_jit(z[v])
 
 
-def _fit_carefully(
-    row: npt.NDArray[np.int8],
-    samples: npt.NDArray[np.int64],
-    basis: npt.NDArray[np.float64],
-    cases: npt.NDArray[np.float64],
-    null: npt.NDArray[np.float64],
-    counts: npt.NDArray[np.float64],
-    always_firth: bool,
-    coefficients: npt.NDArray[np.float64],
-    factor: npt.NDArray[np.float64],
-) -> int:
-    """Fit one variant, asking for the likelihood at each step; return its status."""
-    n_samples, n_basis = basis.shape
-    size = n_basis + 1
-    x = np.empty((n_samples, size))
-    x_cases = np.empty(n_samples)
-    x_trials = np.empty(n_samples)
-    mean = 0.0
-    for g in range(3):
-        mean += g * (counts[0, g] + counts[1, g])
-    mean /= counts.sum()
-    n_rows = 0
-    if n_basis == 1:
-        # Without covariates, samples of one genotype are alike: three rows stand for all.
-        for g in range(3):
-            if counts[0, g] + counts[1, g] > 0:
-                x[n_rows, 0] = basis[0, 0]
-                x[n_rows, 1] = g - mean
-                x_trials[n_rows] = counts[0, g] + counts[1, g]
-                x_cases[n_rows] = counts[1, g]
-                n_rows += 1
-    else:
-        for s in range(n_samples):
-            dose = row[samples[s]]
-            if dose >= 0:
-                for i in range(n_basis):
-                    x[n_rows, i] = basis[s, i]
-                x[n_rows, n_basis] = dose - mean
-                x_trials[n_rows] = 1.0
-                x_cases[n_rows] = cases[s]
-                n_rows += 1
-    coefficients[:n_basis] = null
-    coefficients[n_basis] = 0.0
-    code = SEPARATED if _apart_jit(counts) else OK
-    if code == OK and not always_firth:
-        code = _maximise_jit(x, x_trials, x_cases, n_rows, False, coefficients, factor)
-    if always_firth or code in (SEPARATED, NOT_CONVERGED):
-        coefficients[:n_basis] = null
-        coefficients[n_basis] = 0.0
-        penalised = _maximise_jit(x, x_trials, x_cases, n_rows, True, coefficients, factor)
-        if penalised == OK:
-            code = FIRTH
-        elif penalised == COLLINEAR or code == OK:
-            code = penalised
-    return code
-
-
-def _apart(counts: npt.NDArray[np.float64]) -> bool:
-    """Tell whether dosage alone separates cases from controls, touching at one dosage at most.
-
-    `counts` float64[2, 3]: controls and cases by dosage. Covariates can only separate them further.
-    """
-    low = np.empty(2)
-    high = np.empty(2)
-    for i in range(2):
-        low[i] = 3.0
-        high[i] = -1.0
-        for g in range(3):
-            if counts[i, g] > 0:
-                low[i] = min(low[i], g)
-                high[i] = max(high[i], g)
-    return bool(low[0] >= high[1] or low[1] >= high[0])
-
-
-_apart_jit = jit(_apart)
-_fit_carefully_jit = jit(_fit_carefully)
 _fit_jit = jit(_fit)
 
 
@@ -433,11 +211,19 @@ def design(cases: npt.NDArray[np.float64], covariates: npt.NDArray[np.float64]) 
     basis, dependent = covariate_basis(covariate_values)
     if dependent != INDEPENDENT:
         raise DependentColumnError("covariate", dependent)
-    null = np.zeros(basis.shape[1])
-    factor = np.empty((null.size, null.size))
-    if _maximise_jit(basis, np.ones(y.size), y, y.size, False, null, factor) != OK:
+    n_basis = basis.shape[1]
+    null = np.zeros(n_basis)
+    factor = np.empty((n_basis, n_basis))
+    ones = np.ones(y.size)
+    if maximise_jit(basis, ones, y, y.size, False, null, factor) != OK:
         raise SeparatedTraitError("the covariates alone separate cases from controls")
-    return LogisticDesign(basis, y, null)
+    directions, rest, weight, start = np.empty_like(basis), np.empty(y.size), np.empty(y.size), np.empty(n_basis)
+    if not fill_null_rows_jit(basis, y, null, directions, rest, weight, start):
+        raise SeparatedTraitError("the covariates alone separate cases from controls")
+    firth_null = start.copy()
+    maximise_jit(directions, ones, y, y.size, True, firth_null, factor)
+    lower = np.tril(factor)
+    return LogisticDesign(y, directions, start, rest, weight, firth_null, lower @ lower.T)
 
 
 def fit(
@@ -474,21 +260,28 @@ def fit(
     ([0, 1], [1.4094, 3.306])
     """
     calls, columns = checked_dosage(dosage, prepared.n_samples, samples)
+    return _fitted(calls, columns, prepared, np.empty((0, 0)), always_firth)
+
+
+def _fitted(
+    calls: npt.NDArray[np.int8],
+    columns: npt.NDArray[np.int64],
+    prepared: LogisticDesign,
+    starts: npt.NDArray[np.float64],
+    always_firth: bool,
+) -> LogisticFit:
     found = _empty_fit(calls.shape[0])
     _fit_jit(
         calls,
         columns,
-        np.ascontiguousarray(prepared.basis),
+        prepared.directions,
         prepared.cases,
         prepared.null,
+        prepared.firth_null,
+        prepared.firth_information,
+        starts,
         always_firth,
-        found.beta,
-        found.standard_error,
-        found.z,
-        found.neg_log10_p,
-        found.n,
-        found.frequency,
-        found.status,
+        *_outputs(found),
     )
     return found
 
@@ -497,9 +290,9 @@ def fit(
 class PlacedDesign:
     """A design whose samples have their places in a store; sample i of `prepared` is column columns[i].
 
-    `members` and `case_members` uint64[W] have a bit at twice the number of each sample, and of each case; `rows`
-    float64[32 W, K + 3] is what the score test adds up (weight times basis, y - p, weight), by sample of the store, and
-    `directions` float64[32 W, K + 1] the basis, orthonormal under the null model's weights. Zero for other samples.
+    `members` and `case_members` uint64[W] have a bit at twice the number of each sample, and of each case; `tiles`
+    float64[ceil((K + 2) / 8), 32 W, 8] is what the score test adds up (weight times direction, y - p), by sample of the
+    store, `weight` float64[32 W] and `directions` float64[32 W, K + 1] as the design has them. Zero for other samples.
     """
 
     prepared: LogisticDesign
@@ -507,7 +300,8 @@ class PlacedDesign:
     n_store_samples: int
     members: npt.NDArray[np.uint64]
     case_members: npt.NDArray[np.uint64]
-    rows: npt.NDArray[np.float64]
+    tiles: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.float64]
     directions: npt.NDArray[np.float64]
 
 
@@ -521,111 +315,36 @@ def place(prepared: LogisticDesign, samples: npt.NDArray[np.int64], n_store_samp
     """
     columns = np.ascontiguousarray(samples, dtype=np.int64)
     members = member_words(columns, prepared.n_samples, n_store_samples)
-    n_basis = prepared.basis.shape[1]
-    of_design = np.zeros((prepared.n_samples, 2 * n_basis + 2))
-    if not fill_null_rows_jit(prepared.basis, prepared.cases, prepared.null, of_design):
-        raise SeparatedTraitError("the covariates alone separate cases from controls")
-    placed = np.zeros((32 * members.size, 2 * n_basis + 2))
-    placed[columns] = of_design
+    n_rows, n_basis = 32 * members.size, prepared.directions.shape[1]
+    sums = np.zeros((n_rows, n_basis + 1))
+    weight, directions = np.zeros(n_rows), np.zeros((n_rows, n_basis))
+    weight[columns], directions[columns] = prepared.weight, prepared.directions
+    sums[:, :n_basis] = weight[:, None] * directions
+    sums[columns, n_basis] = prepared.rest
     cases = columns[prepared.cases == 1.0]
-    return PlacedDesign(
-        prepared,
-        columns,
-        n_store_samples,
-        members,
-        member_words(cases, cases.size, n_store_samples),
-        np.ascontiguousarray(placed[:, : n_basis + 2]),
-        np.ascontiguousarray(placed[:, n_basis + 2 :]),
+    case_members = member_words(cases, cases.size, n_store_samples)
+    return PlacedDesign(prepared, columns, n_store_samples, members, case_members, tiled(sums), weight, directions)
+
+
+def scored_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> tuple[LogisticFit, npt.NDArray[np.float64]]:
+    """Return the score test of every variant, status SCORE, and float64[V, K + 2] where a fit may begin."""
+    prepared = placed.prepared
+    found = _empty_fit(packed.shape[0])
+    starts = np.empty((packed.shape[0], prepared.null.size + 1))
+    score_jit(
+        words_of_packed(packed, placed.members.size),
+        placed.members,
+        placed.case_members,
+        prepared.n_samples,
+        int(prepared.cases.sum()),
+        placed.tiles,
+        placed.weight,
+        placed.directions,
+        prepared.null,
+        starts,
+        *_outputs(found),
     )
-
-
-def _score(
-    words: npt.NDArray[np.uint64],
-    members: npt.NDArray[np.uint64],
-    case_members: npt.NDArray[np.uint64],
-    rows: npt.NDArray[np.float64],
-    directions: npt.NDArray[np.float64],
-    beta: npt.NDArray[np.float64],
-    error: npt.NDArray[np.float64],
-    z: npt.NDArray[np.float64],
-    neg_log10_p: npt.NDArray[np.float64],
-    n_used: npt.NDArray[np.int32],
-    frequency: npt.NDArray[np.float64],
-    status: npt.NDArray[np.int8],
-) -> None:
-    """Fill the outputs with the score test of each variant; NOT_CONVERGED where it has no spread to judge by.
-
-    A missing sample leaves the sums; the coefficients of the covariates follow by one Newton step.
-    """
-    n_basis = directions.shape[1]
-    n_samples = np.int64(0)
-    for w in range(members.size):
-        n_samples += np.int64(popcount(members[w]))
-    sums = np.empty(n_basis + 2)
-    twice = np.empty(n_basis + 2)
-    absent = np.empty(n_samples, dtype=np.int64)
-    gram = np.empty((n_basis, n_basis))
-    lift = np.empty(n_basis)
-    along = np.empty(n_basis)
-    for v in range(words.shape[0]):
-        row = words[v]
-        het, hom, n_absent = _count_jit(row, members)
-        case_absent = _count_jit(row, case_members)[2]
-        n_all_cases = np.int64(0)
-        for w in range(members.size):
-            n_all_cases += np.int64(popcount(case_members[w]))
-        n = n_samples - n_absent
-        n_cases = n_all_cases - case_absent
-        n_used[v] = n
-        frequency[v] = (het + 2 * hom) / (2.0 * n) if n > 0 else np.nan
-        if n <= n_basis + 1 or n_cases == 0 or n_cases == n:
-            status[v] = TOO_FEW
-            continue
-        if het == n or hom == n or het + hom == 0:
-            status[v] = MONOMORPHIC
-            continue
-        flipped = bool(het + 2 * hom > n)
-        sums[:] = 0.0
-        twice[:] = 0.0
-        _add_carriers_jit(row, members, flipped, rows, sums, twice)
-        spread = sums[n_basis + 1] + 4.0 * twice[n_basis + 1]
-        for j in range(n_basis + 1):
-            sums[j] += 2.0 * twice[j]
-        score = sums[n_basis]
-        for i in range(n_basis):
-            along[i] = sums[i]
-        status[v] = NOT_CONVERGED
-        if n_absent > 0:
-            _list_missing_jit(row, members, absent)
-            gram[:] = 0.0
-            lift[:] = 0.0
-            for i in range(n_basis):
-                gram[i, i] = 1.0
-            for m in range(n_absent):
-                s = absent[m]
-                for i in range(n_basis):
-                    lift[i] -= directions[s, i] * rows[s, n_basis]
-                    for k in range(i + 1):
-                        gram[i, k] -= rows[s, i] * directions[s, k]
-            if not cholesky_jit(gram, n_basis, 1e-8):
-                continue
-            solve_lower_jit(gram, n_basis, along)
-            solve_lower_jit(gram, n_basis, lift)
-            for i in range(n_basis):
-                score -= along[i] * lift[i]
-        rest = spread
-        for i in range(n_basis):
-            rest -= along[i] * along[i]
-        if not rest > 1e-5 * spread:
-            continue
-        status[v] = SCORE
-        beta[v] = -score / rest if flipped else score / rest
-        error[v] = 1.0 / math.sqrt(rest)
-        z[v] = beta[v] / error[v]
-        neg_log10_p[v] = _neg_log10_p_normal_jit(z[v])
-
-
-_score_jit = jit(_score)
+    return found, starts
 
 
 def fit_packed(
@@ -662,13 +381,23 @@ def fit_packed(
     if always_firth or score_p_max is None:
         dosage = genotypes.unpack_dosage(packed, placed.n_store_samples, placed.columns)
         return fit(dosage, placed.prepared, always_firth=always_firth)
-    found = _empty_fit(packed.shape[0])
-    _score_jit(
-        words_of_packed(packed, placed.members.size),
-        placed.members,
-        placed.case_members,
-        placed.rows,
-        placed.directions,
+    prepared = placed.prepared
+    found, starts = scored_packed(packed, placed)
+    again = (found.status == NOT_CONVERGED) | (
+        (found.status == SCORE) & (found.neg_log10_p >= -math.log10(score_p_max))
+    )
+    chosen = np.flatnonzero(again)
+    if chosen.size:
+        dosage = genotypes.unpack_dosage(packed[chosen], placed.n_store_samples, placed.columns)
+        everyone = np.arange(prepared.n_samples, dtype=np.int64)
+        fitted = _fitted(dosage, everyone, prepared, starts[chosen], False)
+        for name in ("beta", "standard_error", "z", "neg_log10_p", "status"):
+            getattr(found, name)[chosen] = getattr(fitted, name)
+    return found
+
+
+def _outputs(found: LogisticFit) -> tuple[npt.NDArray[np.generic], ...]:
+    return (
         found.beta,
         found.standard_error,
         found.z,
@@ -677,16 +406,6 @@ def fit_packed(
         found.frequency,
         found.status,
     )
-    again = (found.status == NOT_CONVERGED) | (
-        (found.status == SCORE) & (found.neg_log10_p >= -math.log10(score_p_max))
-    )
-    chosen = np.flatnonzero(again)
-    if chosen.size:
-        dosage = genotypes.unpack_dosage(packed[chosen], placed.n_store_samples, placed.columns)
-        fitted = fit(dosage, placed.prepared)
-        for name in ("beta", "standard_error", "z", "neg_log10_p", "status"):
-            getattr(found, name)[chosen] = getattr(fitted, name)
-    return found
 
 
 def _empty_fit(n_variants: int) -> LogisticFit:

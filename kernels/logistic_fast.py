@@ -21,10 +21,12 @@ from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _BLOCK = 256  # samples whose columns stay in the nearest cache
-_STEP_MIN = 1e-8
+# Lengths of a step over all samples. Newton squares it: what is left after such a step is rounding.
+_STEP_MIN = 1e-6
+_FIRTH_STEP_MIN = 1e-7
 _STEP_MAX = 5.0
 _NEWTON_TURNS_MAX = 12
-_FIRTH_TURNS_MAX = 60
+_FIRTH_TURNS_MAX = 25
 _RUNAWAY = 30.0
 _PIVOT_SHARE = 1e-6
 _LOG2_E = 1.4426950408889634
@@ -72,8 +74,10 @@ def _probabilities(
         probability[s] = 1.0 / (1.0 + probability[s] * factor[s])
 
 
-# Not reordered: the two parts of ln 2 must be taken off one after the other.
-_probabilities_jit = jit(_probabilities)
+# Fused but not reordered: the two parts of ln 2 must be taken off one after the other.
+_probabilities_jit = cast(
+    "Callable[..., None]", numba.njit(nogil=True, cache=True, fastmath={"contract"})(_probabilities)
+)
 
 
 def _dots(
@@ -121,43 +125,134 @@ def _dots(
 _dots_jit = _vector_jit(_dots)
 
 
+def _dots_of_two(
+    left: npt.NDArray[np.float64],
+    other: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.float64],
+    first: int,
+    n_rows: int,
+    n: int,
+    out: npt.NDArray[np.float64],
+    out_other: npt.NDArray[np.float64],
+) -> None:
+    """As `_dots` for two vectors at once, four rows at a time: each number that is loaded is used more than once."""
+    i = 0
+    while i + 4 <= n_rows:
+        a = rows[i][first : first + n]
+        b = rows[i + 1][first : first + n]
+        c = rows[i + 2][first : first + n]
+        d = rows[i + 3][first : first + n]
+        left_a = left_b = left_c = left_d = 0.0
+        other_a = other_b = other_c = other_d = 0.0
+        for s in range(n):
+            value = left[s]
+            second = other[s]
+            left_a += value * a[s]
+            left_b += value * b[s]
+            left_c += value * c[s]
+            left_d += value * d[s]
+            other_a += second * a[s]
+            other_b += second * b[s]
+            other_c += second * c[s]
+            other_d += second * d[s]
+        out[i] += left_a
+        out[i + 1] += left_b
+        out[i + 2] += left_c
+        out[i + 3] += left_d
+        out_other[i] += other_a
+        out_other[i + 1] += other_b
+        out_other[i + 2] += other_c
+        out_other[i + 3] += other_d
+        i += 4
+    while i < n_rows:
+        a = rows[i][first : first + n]
+        left_a = other_a = 0.0
+        for s in range(n):
+            left_a += left[s] * a[s]
+            other_a += other[s] * a[s]
+        out[i] += left_a
+        out_other[i] += other_a
+        i += 1
+
+
+_dots_of_two_jit = _vector_jit(_dots_of_two)
+
+
+def _advance(
+    x: npt.NDArray[np.float64], step: npt.NDArray[np.float64], step_max: float, eta: npt.NDArray[np.float64]
+) -> tuple[float, bool]:
+    """Add x' step to the linear predictors; return the length of the move, and whether it keeps within bounds.
+
+    Within bounds: no sample moved by `step_max`, none is so far out that its probability is 0 or 1.
+    """
+    size, n_samples = x.shape
+    moves = np.empty(_BLOCK)
+    squares = 0.0
+    outside = 0.0
+    for first in range(0, n_samples, _BLOCK):
+        n = min(_BLOCK, n_samples - first)
+        moves[:] = 0.0
+        i = 0
+        while i + 4 <= size:
+            a = x[i][first : first + n]
+            b = x[i + 1][first : first + n]
+            c = x[i + 2][first : first + n]
+            d = x[i + 3][first : first + n]
+            for s in range(n):
+                moves[s] += step[i] * a[s] + step[i + 1] * b[s] + step[i + 2] * c[s] + step[i + 3] * d[s]
+            i += 4
+        while i < size:
+            a = x[i][first : first + n]
+            for s in range(n):
+                moves[s] += step[i] * a[s]
+            i += 1
+        here = eta[first : first + n]
+        for s in range(n):
+            here[s] += moves[s]
+        # A largest value would not compile to vectors, as it must not lose a NaN; sums do.
+        for s in range(n):
+            squares += moves[s] * moves[s]
+            outside += 0.0 if abs(moves[s]) < step_max and abs(here[s]) < _RUNAWAY else 1.0
+    return math.sqrt(squares), outside == 0.0
+
+
+_advance_jit = _vector_jit(_advance)
+
+
 def _point(
     x: npt.NDArray[np.float64],
     present: npt.NDArray[np.float64],
-    coefficients: npt.NDArray[np.float64],
+    eta: npt.NDArray[np.float64],
     probability: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64],
     scale: npt.NDArray[np.int64],
+    scaled: npt.NDArray[np.float64],
     information: npt.NDArray[np.float64],
-) -> float:
-    """Fill probabilities, weights and the lower triangle of X' W X; return the largest |linear predictor|."""
+) -> None:
+    """Fill probabilities, weights and the lower triangle of X' W X at the linear predictors `eta`."""
     size, n_samples = x.shape
-    eta = np.empty(_BLOCK)
-    scaled = np.empty(_BLOCK)
     information[:] = 0.0
-    furthest = 0.0
     for first in range(0, n_samples, _BLOCK):
         n = min(_BLOCK, n_samples - first)
-        eta[:] = 0.0
-        for i in range(size):
-            row = x[i][first : first + n]
-            value = coefficients[i]
-            for s in range(n):
-                eta[s] += value * row[s]
-        for s in range(n):
-            furthest = max(furthest, abs(eta[s]))
         p = probability[first : first + n]
         w = weight[first : first + n]
-        _probabilities_jit(eta, scale, p, n)
+        _probabilities_jit(eta[first : first + n], scale, p, n)
         there = present[first : first + n]
         for s in range(n):
             w[s] = there[s] * p[s] * (1.0 - p[s])
         for i in range(size):
             row = x[i][first : first + n]
+            target = scaled[i]
             for s in range(n):
-                scaled[s] = w[s] * row[s]
-            _dots_jit(scaled, x, first, i + 1, n, information[i])
-    return furthest
+                target[s] = w[s] * row[s]
+        i = 0
+        while i + 2 <= size:
+            # up to whole fours of rows: what lands above the diagonal is never read
+            n_rows = min((i + 5) // 4 * 4, size)
+            _dots_of_two_jit(scaled[i], scaled[i + 1], x, first, n_rows, n, information[i], information[i + 1])
+            i += 2
+        if i < size:
+            _dots_jit(scaled[i], x, first, i + 1, n, information[i])
 
 
 _point_jit = _vector_jit(_point)
@@ -171,25 +266,39 @@ def _leverages(
 ) -> None:
     """Fill the hat diagonal, weight * x' (X' W X)^-1 x, from the Cholesky factor of X' W X."""
     size, n_samples = x.shape
-    solved = np.empty((size, _BLOCK))
+    lower = np.zeros((size, size))  # the inverse of the factor, column after column
+    column = np.empty(size)
+    for k in range(size):
+        column[:] = 0.0
+        column[k] = 1.0
+        solve_lower_jit(factor, size, column)
+        for i in range(k, size):
+            lower[i, k] = column[i]
+    solved = np.empty(_BLOCK)
     for first in range(0, n_samples, _BLOCK):
         n = min(_BLOCK, n_samples - first)
         total = out[first : first + n]
         total[:] = 0.0
         for i in range(size):
-            row = solved[i]
-            given = x[i][first : first + n]
-            for s in range(n):
-                row[s] = given[s]
-            for k in range(i):
-                other = solved[k]
-                share = factor[i, k]
+            solved[:] = 0.0
+            k = 0
+            while k + 4 <= i + 1:
+                a = x[k][first : first + n]
+                b = x[k + 1][first : first + n]
+                c = x[k + 2][first : first + n]
+                d = x[k + 3][first : first + n]
                 for s in range(n):
-                    row[s] -= share * other[s]
-            inverse = 1.0 / factor[i, i]
+                    solved[s] += (
+                        lower[i, k] * a[s] + lower[i, k + 1] * b[s] + lower[i, k + 2] * c[s] + lower[i, k + 3] * d[s]
+                    )
+                k += 4
+            while k <= i:
+                a = x[k][first : first + n]
+                for s in range(n):
+                    solved[s] += lower[i, k] * a[s]
+                k += 1
             for s in range(n):
-                row[s] *= inverse
-                total[s] += row[s] * row[s]
+                total[s] += solved[s] * solved[s]
         w = weight[first : first + n]
         for s in range(n):
             total[s] *= w[s]
@@ -202,72 +311,38 @@ def _settle(
     x: npt.NDArray[np.float64],
     present: npt.NDArray[np.float64],
     cases: npt.NDArray[np.float64],
-    penalised: bool,
     coefficients: npt.NDArray[np.float64],
     factor: npt.NDArray[np.float64],
 ) -> bool:
-    """Move `coefficients` to the maximum of the (penalised) likelihood; False when a few turns do not get there.
+    """Move `coefficients` to the maximum of the likelihood by Newton's method; False when a few turns do not get there.
 
-    `x` float64[K + 2, S], the variant in the last row; `present` float64[S] is 1 where the sample has a genotype.
-    `factor` becomes the information's Cholesky factor.
+    `x` float64[K + 1 + M, S], the variant's terms in the last M rows; `present` float64[S] is 1 where the sample has a
+    genotype. `factor` becomes the information's Cholesky factor.
     """
     size, n_samples = x.shape
+    eta = np.zeros(n_samples)
     probability = np.empty(n_samples)
     weight = np.empty(n_samples)
-    rest = np.empty(n_samples)
-    leverage = np.empty(n_samples)
     scale = np.empty(_BLOCK, dtype=np.int64)
     step = np.empty(size)
-    moves = np.empty(_BLOCK)
-    augmented = np.empty((size, size))
-    variant = x[size - 1]
-    for _turn in range(_FIRTH_TURNS_MAX if penalised else _NEWTON_TURNS_MAX):
-        furthest = _point_jit(x, present, coefficients, probability, weight, scale, factor)
-        if not furthest < _RUNAWAY:
+    scaled = np.empty((size, _BLOCK))
+    moved, inside = _advance_jit(x, coefficients, _RUNAWAY, eta)
+    for _turn in range(_NEWTON_TURNS_MAX):
+        if not inside:
             return False
-        if penalised:
-            augmented[:] = factor
+        _point_jit(x, present, eta, probability, weight, scale, scaled, factor)
         if not cholesky_jit(factor, size, _PIVOT_SHARE):
             return False
         for s in range(n_samples):
-            rest[s] = present[s] * (cases[s] - probability[s])
-        if penalised:
-            _leverages_jit(x, weight, factor, leverage)
-            for s in range(n_samples):
-                rest[s] += leverage[s] * (0.5 - probability[s])
-            # The penalty acts like `leverage` more trials, half of them cases. Only carriers have much of it; without
-            # them in the step's matrix a lone carrier (leverage 1) makes the steps swing for ever.
-            for s in range(n_samples):
-                if variant[s] != 0.0:
-                    share = leverage[s] * weight[s]
-                    for i in range(size):
-                        for k in range(i + 1):
-                            augmented[i, k] += share * x[i, s] * x[k, s]
+            probability[s] = present[s] * (cases[s] - probability[s])
         step[:] = 0.0
-        _dots_jit(rest, x, 0, size, n_samples, step)
-        if penalised:
-            if not cholesky_jit(augmented, size, 1e-13):
-                return False
-            solve_lower_jit(augmented, size, step)
-            solve_upper_jit(augmented, size, step)
-        else:
-            solve_lower_jit(factor, size, step)
-            solve_upper_jit(factor, size, step)
-        largest = 0.0
-        for first in range(0, n_samples, _BLOCK):
-            n = min(_BLOCK, n_samples - first)
-            moves[:] = 0.0
-            for i in range(size):
-                row = x[i][first : first + n]
-                value = step[i]
-                for s in range(n):
-                    moves[s] += value * row[s]
-            for s in range(n):
-                largest = max(largest, abs(moves[s]))
-        shrink = _STEP_MAX / largest if largest > _STEP_MAX else 1.0
+        _dots_jit(probability, x, 0, size, n_samples, step)
+        solve_lower_jit(factor, size, step)
+        solve_upper_jit(factor, size, step)
+        moved, inside = _advance_jit(x, step, _STEP_MAX, eta)
         for i in range(size):
-            coefficients[i] += shrink * step[i]
-        if largest < _STEP_MIN:
+            coefficients[i] += step[i]
+        if inside and moved < _STEP_MIN:
             return True
     return False
 
@@ -275,35 +350,107 @@ def _settle(
 settle_jit = _vector_jit(_settle)
 
 
-def _fill_null_rows(
-    basis: npt.NDArray[np.float64],
+def _inverse(factor: npt.NDArray[np.float64], size: int, out: npt.NDArray[np.float64]) -> None:
+    """Fill `out` with the inverse of the matrix whose Cholesky factor is given."""
+    for i in range(size):
+        row = out[i]
+        row[:] = 0.0
+        row[i] = 1.0
+        solve_lower_jit(factor, size, row)
+        solve_upper_jit(factor, size, row)
+
+
+_inverse_jit = jit(_inverse)
+
+
+def _settle_firth(
+    x: npt.NDArray[np.float64],
+    present: npt.NDArray[np.float64],
     cases: npt.NDArray[np.float64],
-    null: npt.NDArray[np.float64],
-    rows: npt.NDArray[np.float64],
+    n_terms: int,
+    coefficients: npt.NDArray[np.float64],
+    factor: npt.NDArray[np.float64],
 ) -> bool:
-    """Fill what the score test adds up of each sample: [w q_0 .. w q_K, y - p, w, q_0 .. q_K], Q' W Q = I."""
-    n_samples, n_basis = basis.shape
-    factor = np.zeros((n_basis, n_basis))
-    for s in range(n_samples):
-        eta = 0.0
-        for i in range(n_basis):
-            eta += basis[s, i] * null[i]
-        p = 1.0 / (1.0 + math.exp(-eta))
-        weight = p * (1.0 - p)
-        rows[s, n_basis] = cases[s] - p
-        rows[s, n_basis + 1] = weight
-        for i in range(n_basis):
-            for k in range(i + 1):
-                factor[i, k] += weight * basis[s, i] * basis[s, k]
-    if not cholesky_jit(factor, n_basis, 1e-13):
-        return False
-    for s in range(n_samples):
-        q = rows[s, n_basis + 2 :]
-        q[:] = basis[s]
-        solve_lower_jit(factor, n_basis, q)
-        for i in range(n_basis):
-            rows[s, i] = rows[s, n_basis + 1] * q[i]
-    return True
+    """Move `coefficients` to the maximum of Firth's penalised likelihood; False when that is not reached soon.
+
+    As `_settle`. Broyden's method (1965, Math. Comp. 19:577): the first step's matrix is the information with the
+    penalty's weight on carriers, and each step mends its inverse by what the score turned out to be.
+    """
+    size, n_samples = x.shape
+    eta = np.zeros(n_samples)
+    probability = np.empty(n_samples)
+    weight = np.empty(n_samples)
+    leverage = np.empty(n_samples)
+    scale = np.empty(_BLOCK, dtype=np.int64)
+    step = np.empty(size)
+    score = np.empty(size)
+    before = np.empty(size)
+    change = np.empty(size)
+    along = np.empty(size)
+    inverse = np.empty((size, size))
+    scaled = np.empty((size, _BLOCK))
+    moved, inside = _advance_jit(x, coefficients, _RUNAWAY, eta)
+    for turn in range(_FIRTH_TURNS_MAX):
+        if not inside:
+            return False
+        _point_jit(x, present, eta, probability, weight, scale, scaled, factor)
+        if turn == 0:
+            inverse[:] = factor
+        if not cholesky_jit(factor, size, _PIVOT_SHARE):
+            return False
+        _leverages_jit(x, weight, factor, leverage)
+        if turn == 0:
+            # The penalty acts like `leverage` more trials, half of them cases. Only carriers have much of it; without
+            # them in the step's matrix a lone carrier (leverage 1) makes the steps swing for ever.
+            for s in range(n_samples):
+                carrier = False
+                for i in range(size - n_terms, size):
+                    carrier |= x[i, s] != 0.0
+                if carrier:
+                    share = leverage[s] * weight[s]
+                    for i in range(size):
+                        for k in range(i + 1):
+                            inverse[i, k] += share * x[i, s] * x[k, s]
+            if not cholesky_jit(inverse, size, 1e-13):
+                return False
+            _inverse_jit(inverse.copy(), size, inverse)
+        for s in range(n_samples):
+            probability[s] = present[s] * (cases[s] - probability[s]) + leverage[s] * (0.5 - probability[s])
+        score[:] = 0.0
+        _dots_jit(probability, x, 0, size, n_samples, score)
+        if turn > 0:
+            # With J the inverse, s the step, y = (score before) - (score now): J += (s - J y) (s' J) / (s' J y)
+            total = 0.0
+            for i in range(size):
+                value = 0.0
+                for k in range(size):
+                    value += inverse[i, k] * (before[k] - score[k])
+                change[i] = value
+                total += step[i] * value
+            norm = 0.0
+            for i in range(size):
+                norm += step[i] * step[i]
+            if abs(total) > 1e-3 * norm:
+                for k in range(size):
+                    value = 0.0
+                    for i in range(size):
+                        value += step[i] * inverse[i, k]
+                    along[k] = value / total
+                for i in range(size):
+                    for k in range(size):
+                        inverse[i, k] += (step[i] - change[i]) * along[k]
+        for i in range(size):
+            value = 0.0
+            for k in range(size):
+                value += inverse[i, k] * score[k]
+            step[i] = value
+            before[i] = score[i]
+        moved, inside = _advance_jit(x, step, _STEP_MAX, eta)
+        for i in range(size):
+            coefficients[i] += step[i]
+        if inside and moved < _FIRTH_STEP_MIN:
+            return True
+    return False
 
 
-fill_null_rows_jit = jit(_fill_null_rows)
+settle_firth_jit = _vector_jit(_settle_firth)

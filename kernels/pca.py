@@ -6,9 +6,9 @@ multiplied by A again and again; the eigenvectors are sought in everything seen 
 pass over the data gains digits. When the space seen is the whole space, the answer is exact.
 
 The passes stop when the answer is near enough: with R what A moves the vectors found out of their own space, and a gap
-between their values and all others, no direction of that space is further than |R| / gap from the exact one, as the sine
-of an angle (Davis and Kahan 1970, SIAM J. Numer. Anal. 7:1). The first passes are in single precision, whose products
-are exact to 1e-7 of the largest value; the last ones, which measure R and give the answer, in double.
+between their values and all others, no direction of that space is further than |R| / gap from the exact one, as the
+sine of an angle (Davis and Kahan 1970, SIAM J. Numer. Anal. 7:1). The first passes are in single precision, whose
+products are exact to 1e-7 of the largest value; the last ones, which measure R and give the answer, in double.
 
 The sums run in a fixed order, so that chunks and threads change no bit.
 """
@@ -73,7 +73,7 @@ class _Space:
 
     def grow(self, block: _Floats) -> _Floats:
         """Take in what a block of rows [L, S] adds, and return what A makes of that: no rows when it adds nothing."""
-        fresh = _new_directions(self.seen, block, _SPENT_SHARE[self._dtype])  # type: ignore[index]
+        fresh = _new_directions(self.seen, block, _SPENT_SHARE[self._dtype])
         if not len(fresh):
             return fresh
         image = self._multiply(fresh, self._dtype)

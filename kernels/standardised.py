@@ -129,18 +129,18 @@ add_product_jit = jit(_add_product)
 
 def _scaling_counts(packed: _Packed, n_samples: int, counts: npt.NDArray[np.int64]) -> None:
     for v in range(packed.shape[0]):
-        het = 0
-        hom = 0
-        missing = 0
+        het = np.uint64(0)
+        hom = np.uint64(0)
+        missing = np.uint64(0)
         for b in range(packed.shape[1]):
             byte = packed[v, b]
             low, high = byte & np.uint8(0x55), (byte >> np.uint8(1)) & np.uint8(0x55)
             het += popcount(np.uint64(low & ~high))
             hom += popcount(np.uint64(high & ~low))
             missing += popcount(np.uint64(low & high))
-        counts[v, 1] = het
-        counts[v, 2] = hom
-        counts[v, 0] = 4 * packed.shape[1] - het - hom - missing
+        counts[v, 1] = np.int64(het)
+        counts[v, 2] = np.int64(hom)
+        counts[v, 0] = 4 * packed.shape[1] - np.int64(het + hom + missing)
         counts[v, 3] = n_samples - counts[v, :3].sum()
 
 
@@ -148,7 +148,7 @@ _scaling_counts_jit = jit(_scaling_counts)
 
 
 def scaling_counts(packed: _Packed, n_samples: int) -> npt.NDArray[np.int64]:
-    """Return how many samples have 0, 1, 2 copies and no call, int64[V, 4], of packed genotypes uint8[V, ceil(S / 4)]."""
+    """Return how many samples have 0, 1, 2 copies and no call, int64[V, 4], of packed uint8[V, ceil(S / 4)]."""
     counts = np.zeros((len(packed), 4), dtype=np.int64)
     if packed.size:
         _scaling_counts_jit(packed, n_samples, counts)
@@ -156,7 +156,7 @@ def scaling_counts(packed: _Packed, n_samples: int) -> npt.NDArray[np.int64]:
 
 
 def scaling(counts: npt.NDArray[np.integer[Any]]) -> tuple[_Floats, _Floats]:
-    """Return mean 2p and scale 1 / sqrt(2p(1 - p)) of each variant, from samples with 0, 1, 2 copies: integer[V, 3 or 4].
+    """Return mean 2p and scale 1 / sqrt(2p(1 - p)) of each variant, from samples with 0, 1, 2 copies: [V, 3 or 4].
 
     p is of the called samples. Where all of them are alike the scale is 0, so that the variant adds nothing.
 
@@ -185,9 +185,9 @@ def add_product(
 ) -> None:
     """Add X' X weights of a block of variants to `total`, in place.
 
-    `packed` uint8[V, ceil(S / 4)], `mean` and `scale` float64[V] of its variants; `weights` [L, width] in `order`, whose
-    type is the precision (float32 is right to about 1e-7 of the largest value, since single sums go over 2,560 samples
-    or 256 variants at most); `total` float64[L, width] in the same order.
+    `packed` uint8[V, ceil(S / 4)], `mean` and `scale` float64[V] of its variants; `weights` [L, width] in `order`,
+    whose type is the precision (float32 is right to about 1e-7 of the largest value, since single sums go over 2,560
+    samples or 256 variants at most); `total` float64[L, width] in the same order.
     """
     if packed.size and weights.size:
         add_product_jit(packed, mean, scale, order.tile_bytes, weights, np.zeros_like(weights), total)

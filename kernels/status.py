@@ -11,6 +11,8 @@ TOO_FEW = 5
 COLLINEAR = 6
 EXACT_FIT = 7
 SCORE = 8
+FILTERED = 9
+SPA = 10
 
 STATUS_NAMES = (
     "ok",
@@ -22,4 +24,6 @@ STATUS_NAMES = (
     "collinear",
     "exact_fit",
     "score",
+    "filtered",
+    "spa",
 )

@@ -198,12 +198,13 @@ def _result(
 
     def below(values: _Floats, name: str) -> npt.NDArray[np.bool_]:
         limit = limits.value(f"ancestry.{name}")
-        return np.zeros(len(values), dtype=bool) if limit is None else np.asarray(values < limit)
+        return np.zeros(len(values), dtype=np.bool_) if limit is None else np.asarray(values < limit, dtype=np.bool_)
 
     status = np.full(len(best), ASSIGNED, dtype=object)
     status[below(highest, "probability_min")] = AMBIGUOUS
     status[below(typical, "typical_min")] = FAR
-    status[below(called, "called_min") | unplaced] = FEW
+    few: npt.NDArray[np.bool_] = below(called, "called_min") | unplaced
+    status[few] = FEW
     columns: dict[str, Any] = {
         "sample_id": pa.array([str(name) for name in view.sample_ids], pa.string()),
         "group": pa.array(names[best], pa.string(), mask=status != ASSIGNED),

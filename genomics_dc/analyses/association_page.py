@@ -17,7 +17,7 @@ from genomics_dc.errors import InputError, UsageError
 from genomics_dc.files import refuse_existing, write_text
 
 if TYPE_CHECKING:
-    from genomics_dc.analyses.association import AssociationResult
+    from genomics_dc.analyses.association_result import AssociationResult
     from genomics_dc.analyses.view import View
     from genomics_dc.reference.genes import GeneModels
 
@@ -25,6 +25,7 @@ _TRAITS_MAX = 12
 _HITS_MAX = 20
 _LOCI_MAX = 4
 _GENOME_WIDE_NEG_LOG10_P = 7.30103
+_P_TEXT = f"{SUGGESTIVE_P:.0e}".replace("e-05", "×10⁻⁵")
 _SCALED_FROM = 1000  # samples from which the inflation of a smaller study says something
 
 STATUS_MEANINGS = {
@@ -36,6 +37,8 @@ STATUS_MEANINGS = {
     "monomorphic": "no estimate: every sample used has the same genotype",
     "too_few": "no estimate: fewer samples than the model needs",
     "collinear": "no estimate: the covariates tell the genotype",
+    "filtered": "left out; the notes say by what",
+    "spa": "tested by a saddlepoint approximation of the score test",
     "exact_fit": "no p: nothing is left to explain, so that the standard error is 0",
 }
 
@@ -86,9 +89,7 @@ def write_page(
         css=(home / "quality" / "templates" / "quality.css").read_text(encoding="utf-8"),
         title=f"Association with {result.traits[0]}" if len(result.traits) == 1 else "Association of traits",
         lead=f"{n_variants:,} variants, {_number(len(result.traits), 'trait')}, {result.model} model.",
-        not_drawn=f"{len(result.traits):,} traits were tested; the {len(drawn)} with the smallest p are here."
-        if len(drawn) < len(result.traits)
-        else "",
+        notes=[*_not_drawn(result, drawn), *result.notes],
         traits=traits,
         effect_name="beta" if result.model == "linear" else "log odds ratio",
         with_genes=models is not None,
@@ -97,6 +98,12 @@ def write_page(
     )
     write_text(target, text, force=force)
     return target
+
+
+def _not_drawn(result: AssociationResult, drawn: list[str]) -> list[str]:
+    if len(drawn) == len(result.traits):
+        return []
+    return [f"{len(result.traits):,} traits were tested; the {len(drawn)} with the smallest p are here."]
 
 
 def _number(n: int, noun: str) -> str:
@@ -109,7 +116,7 @@ def _strongest_traits(result: AssociationResult) -> list[str]:
         return list(result.traits)
     best = {}
     for name in result.traits:
-        strength = _floats(result.of_trait(name).table, "neg_log_10_p_value")
+        strength = _floats(result._main(name).table, "neg_log_10_p_value")
         best[name] = float(np.nanmax(strength)) if np.isfinite(strength).any() else -1.0
     chosen = set(sorted(best, key=lambda name: -best[name])[:_TRAITS_MAX])
     return [name for name in result.traits if name in chosen]
@@ -130,7 +137,7 @@ def _trait(
 ) -> dict[str, Any]:
     from genomics_dc.plots import style
 
-    one = result.of_trait(name)
+    one = result._main(name)
     strength = _floats(one.table, "neg_log_10_p_value")
     n_tested = int((~np.isnan(strength)).sum())
     beyond = int((strength >= _GENOME_WIDE_NEG_LOG10_P).sum())
@@ -189,10 +196,8 @@ def _hits(
     except InputError as error:  # such as an id that stands twice: the page is written all the same, and says so
         return None, f"Loci cannot be told apart: {error}."
     if not len(hits):
-        return hits, f"No variant has p below {SUGGESTIVE_P:g}."
-    words = (
-        f"Clumps with p below {SUGGESTIVE_P:g}: a variant with r² above 0.1 to a stronger one within 250 kb joins it."
-    )
+        return hits, f"No variant has p below {_P_TEXT}."
+    words = f"Clumps with p below {_P_TEXT}: a variant with r² above 0.1 to a stronger one within 250 kb joins it."
     if len(hits) > _HITS_MAX:
         words += f" The first {_HITS_MAX} of {len(hits):,} are here."
     return hits, words
@@ -280,7 +285,7 @@ def _asked(result: AssociationResult) -> list[tuple[str, str]]:
             rows += [(words, f"{int(str(count)):,} ({table})") for table, count in counts.items() if count]
     shown = {
         "model", "rule", "traits", "covariates", "samples_by_trait", "rows_without_sample", "samples_without_row",
-        "n_variants", "n_samples",
+        "n_variants", "n_samples", "notes",
     }  # fmt: skip
     rows += [(key.replace("_", " "), _plain(value)) for key, value in parameters.items() if key not in shown]
     return [(name, value) for name, value in rows if value]

@@ -1,102 +1,146 @@
-"""Association results as tables: from memory, from Parquet and from text, of this software and of others."""
+"""The numbers of a scan while it runs, and the table that they become."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from genomics_dc.errors import InputError, UsageError
-from genomics_dc.files import sha256_file
-from genomics_dc.results import Result
+from genomics_dc.analyses.association_groups import Group, Part
+from genomics_dc.kernels import linear, logistic
+from genomics_dc.kernels.linear_terms import TermsFit
+from genomics_dc.kernels.status import FILTERED, STATUS_NAMES
 
-ID_COLUMNS = ("variant_id", "ID", "SNP")
-P_COLUMNS = ("p_value", "P")
-STRENGTH_COLUMN = "neg_log_10_p_value"
-TRAIT_COLUMN = "trait"
-# Columns that a reader would take for numbers in a file where all of them look so.
-_TEXT_COLUMNS = (*ID_COLUMNS, TRAIT_COLUMN, "chromosome", "effect_allele", "other_allele", "rsid")
+_LN10 = 2.302585092994046
+_MARKED = {"firth": "FIRTH", "score": "SCORE"}
 
 
-def read_association(association: Any) -> tuple[pa.Table, dict[str, str]]:
-    """Return an association result as an Arrow table, and the hash of the file when it is one.
+class Estimates:
+    """The columns of the result: [T * M, V] by trait and test, or [slots, V] where traits share them.
 
-    A result of `associate`, a pandas, polars or Arrow table, or a .parquet, .tsv (.gz too) or PLINK .glm file; of a
-    PLINK 2 table the rows of the variants' own tests, where it has those of covariates too. Missing is an empty cell,
-    NA, #NA or nan.
+    Traits that are grouped alike in every part share a slot.
     """
-    table, inputs = _read(association)
-    return (table.filter(pc.equal(table["TEST"], "ADD")) if "TEST" in table.column_names else table), inputs
+
+    def __init__(self, n_traits: int, tests: Sequence[str], parts: Mapping[str, Part], n_variants: int) -> None:
+        self.tests = tuple(tests)
+        self.n_variants = n_variants
+        shape = (n_traits * len(self.tests), n_variants)
+        self.beta = np.empty(shape)
+        self.error = np.empty(shape)
+        self.p = np.empty(shape)
+        self.strength = np.empty(shape)
+        self.status = np.empty((n_traits, n_variants), dtype=np.int8)
+        grouped = [
+            tuple(
+                next((number for number, group in enumerate(part.groups) if trait in group.traits), -1)
+                for part in parts.values()
+            )
+            for trait in range(n_traits)
+        ]
+        self.slots = {group: number for number, group in enumerate(dict.fromkeys(grouped))}
+        self.slot_of_trait = [self.slots[group] for group in grouped]
+        self.n = np.empty((len(self.slots), n_variants), dtype=np.int32)
+        self.frequency = np.empty((len(self.slots), n_variants))
+
+    def put(
+        self, group: Group, span: slice, fitted: linear.LinearFit | logistic.LogisticFit | TermsFit, scale: float
+    ) -> None:
+        """Store what a group's fit says about the variants of `span`."""
+        n_traits, n_tests = len(group.traits), len(self.tests)
+        shape = (span.stop - span.start, n_traits, -1)
+        beta, error = fitted.beta.reshape(shape) * scale, fitted.standard_error.reshape(shape) * scale
+        strength, status = fitted.neg_log10_p.reshape(shape), fitted.status.reshape(shape[:2])
+        for test in range(n_tests):
+            rows = [trait * n_tests + test for trait in group.traits]
+            if test < beta.shape[2]:
+                self.beta[rows, span] = beta[:, :, test].T
+                self.error[rows, span] = error[:, :, test].T
+                self.strength[rows, span] = strength[:, :, test].T
+            else:
+                assert isinstance(fitted, TermsFit)
+                self.beta[rows, span] = np.nan
+                self.error[rows, span] = np.nan
+                self.strength[rows, span] = fitted.joint_neg_log10_p.T
+            self.p[rows, span] = np.exp(-_LN10 * self.strength[rows, span])
+        self.status[list(group.traits), span] = status.T
+        for slot in {self.slot_of_trait[trait] for trait in group.traits}:
+            self.n[slot, span] = fitted.n
+            self.frequency[slot, span] = fitted.mean / 2.0 if isinstance(fitted, TermsFit) else fitted.frequency
+
+    def leave_out(self, traits: Sequence[int], span: slice) -> None:
+        """Mark the variants of `span` as filtered for some traits."""
+        n_tests = len(self.tests)
+        rows = [trait * n_tests + test for trait in traits for test in range(n_tests)]
+        for target in (self.beta, self.error, self.p, self.strength):
+            target[rows, span] = np.nan
+        self.status[list(traits), span] = FILTERED
+        for slot in {self.slot_of_trait[trait] for trait in traits}:
+            self.n[slot, span] = 0
+            self.frequency[slot, span] = np.nan
 
 
-def _read(association: Any) -> tuple[pa.Table, dict[str, str]]:
-    if isinstance(association, Result):
-        return association.table, {}
-    if isinstance(association, pa.Table):
-        return association, {}
-    if isinstance(association, (str, Path)):
-        path = Path(association)
-        if not path.is_file():
-            raise InputError(f"{path} does not exist; give an association result (.parquet, .tsv or .glm.…)")
-        if path.suffix == ".parquet":
-            from pyarrow import parquet
+def table_of(
+    shared: dict[str, pa.ChunkedArray], trait_names: Sequence[str], estimates: Estimates, more: Mapping[str, pa.Array]
+) -> pa.Table:
+    """Return the result table: a chunk a trait and test; what several share is not copied.
 
-            return parquet.read_table(path), {str(path): sha256_file(path)}
-        from pyarrow import csv
+    `more` are further columns float64[T * M, V] as Arrow makes them of rows.
+    """
+    n_traits, n_tests, n_variants = len(trait_names), len(estimates.tests), estimates.n_variants
+    n_of_slot = [pa.array(row) for row in estimates.n]
+    frequency_of_slot = [_floats(row) for row in estimates.frequency]
+    marked = [name for name in _MARKED.values() if estimates.tests[0] == "ADD"]
+    tests = pa.array([*estimates.tests, *marked], pa.string())
+    statuses = pa.array(STATUS_NAMES, pa.string())
+    names = pa.array(list(trait_names), pa.string())
+    number_type = np.int8 if n_traits <= 127 else np.int32
+    code_of_status = np.zeros(len(STATUS_NAMES), dtype=np.int8)
+    for status, mark in _MARKED.items():
+        if mark in marked:
+            code_of_status[STATUS_NAMES.index(status)] = n_tests + marked.index(mark)
+    plain = [pa.array(np.full(n_variants, test, dtype=np.int8)) for test in range(n_tests)]
+    status_of_trait = [pa.DictionaryArray.from_arrays(pa.array(row), statuses) for row in estimates.status]
 
-        text = {name: pa.string() for name in _TEXT_COLUMNS}
-        options = csv.ConvertOptions(
-            column_types=text, null_values=["NA", "", "nan", "NaN", "#NA"], strings_can_be_null=True
-        )
-        try:
-            table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter="\t"), convert_options=options)
-        except pa.ArrowInvalid as error:
-            raise InputError(f"{path} is not a table separated by tabs: {error}") from error
-        return table, {str(path): sha256_file(path)}
-    if hasattr(association, "to_arrow"):
-        return association.to_arrow(), {}
-    try:
-        return pa.Table.from_pandas(association, preserve_index=False), {}
-    except (TypeError, AttributeError) as error:
-        raise UsageError(
-            f"an association result is a table or a file's path, not {type(association).__name__}"
-        ) from error
+    def each(make: Callable[[int, int], pa.Array]) -> pa.ChunkedArray:
+        return pa.chunked_array([make(trait, test) for trait in range(n_traits) for test in range(n_tests)])
 
+    def same(name: str) -> pa.ChunkedArray:
+        return pa.chunked_array(shared[name].chunks * (n_traits * n_tests), type=shared[name].type)
 
-def of_trait(table: pa.Table, trait: str | None) -> pa.Table:
-    """Return the rows of one trait; its name may be left out where there is only one."""
-    if TRAIT_COLUMN not in table.column_names:
-        if trait is not None:
-            raise UsageError(f"the association result has no column trait, so trait {trait} cannot be chosen")
-        return table
-    names = [str(name) for name in pc.unique(table[TRAIT_COLUMN].cast(pa.string())).to_pylist()]
-    if trait is None:
-        if len(names) > 1:
-            raise UsageError(f"the association result has {len(names)} traits; name one of {', '.join(names[:5])}")
-        return table
-    if trait not in names:
-        raise UsageError(f"{trait} is not a trait of the association result; it has {', '.join(names[:5])}")
-    return table.filter(pc.equal(table[TRAIT_COLUMN].cast(pa.string()), trait))
+    def test_of(trait: int, test: int) -> pa.Array:
+        codes = code_of_status[estimates.status[trait]] if test == 0 else None
+        kept = plain[test] if codes is None or not codes.any() else pa.array(codes)
+        return pa.DictionaryArray.from_arrays(kept, tests)
 
+    def trait_of(trait: int, _test: int) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array(np.full(n_variants, trait, dtype=number_type)), names)
 
-def required_column(table: pa.Table, names: tuple[str, ...], what: str) -> pa.ChunkedArray:
-    """Return the first of these columns that the table has; InputError when it has none of them."""
-    for name in names:
-        if name in table.column_names:
-            return table[name]
-    raise InputError(
-        f"the association result has no column of {what} ({', '.join(names)}); it has "
-        f"{', '.join(table.column_names[:12])}"
+    def column(values: npt.NDArray[np.float64]) -> pa.ChunkedArray:
+        return each(lambda trait, test: _floats(values[trait * n_tests + test]))
+
+    return pa.table(
+        {
+            "chromosome": same("chromosome"),
+            "base_pair_location": same("base_pair_location"),
+            "effect_allele": same("effect_allele"),
+            "other_allele": same("other_allele"),
+            "beta": column(estimates.beta),
+            "standard_error": column(estimates.error),
+            "effect_allele_frequency": each(lambda t, _: frequency_of_slot[estimates.slot_of_trait[t]]),
+            "p_value": column(estimates.p),
+            "neg_log_10_p_value": column(estimates.strength),
+            "n": each(lambda t, _: n_of_slot[estimates.slot_of_trait[t]]),
+            "variant_id": same("variant_id"),
+            "trait": each(trait_of),
+            "test": each(test_of),
+            "status": each(lambda t, _: status_of_trait[t]),
+            **{name: column(values) for name, values in more.items()},
+        }
     )
 
 
-def numbers(column: pa.ChunkedArray, what: str) -> npt.NDArray[np.float64]:
-    """Return a column as float64, NaN where missing; InputError when a cell of it is no number."""
-    try:
-        return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{what} of the association result is not a number: {error}") from error
+def _floats(values: npt.NDArray[np.float64]) -> pa.Array:
+    """Return an Arrow array in which NaN, no estimate, is null."""
+    return pa.array(values, from_pandas=True)

@@ -14,7 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genomics_dc.analyses.association_table import (
+from genomics_dc.analyses.lineage import provenance_of
+from genomics_dc.analyses.linkage_batches import Variants, batches, default_threads, variants_of
+from genomics_dc.analyses.summary_tables import (
     ID_COLUMNS,
     P_COLUMNS,
     STRENGTH_COLUMN,
@@ -23,8 +25,6 @@ from genomics_dc.analyses.association_table import (
     read_association,
     required_column,
 )
-from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.linkage_batches import Variants, batches, default_threads, variants_of
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels.ld import LdPlanes
 from genomics_dc.kernels.ld_clump import clump_rows

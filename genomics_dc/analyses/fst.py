@@ -36,10 +36,10 @@ _GROUP_VARIANTS = 2048
 class FstResult(Result):
     """One row per pair of groups: `group_1`, `group_2`, `n_1`, `n_2` samples, `n_variants`, `fst`, `standard_error`.
 
-    `fst` is the ratio of sums over the variants that vary in the pair, null where none does; the error is by a jackknife
-    over blocks of neighbouring variants, null with fewer than two blocks. `overall` (method "wc") is index and error of
-    all groups together. `variants` has one row per variant and a column per pair ("fst:A:B"), when asked for. `note`
-    says which ids did not meet.
+    `fst` is the ratio of sums over the variants that vary in the pair, null where none does; the error is by a
+    jackknife over blocks of neighbouring variants, null with fewer than two blocks. `overall` (method "wc") is index
+    and error of all groups together. `variants` has one row per variant and a column per pair ("fst:A:B"), when asked
+    for. `note` says which ids did not meet.
     """
 
     method: Method = "hudson"

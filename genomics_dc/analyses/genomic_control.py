@@ -12,7 +12,7 @@ from genomics_dc.errors import UsageError
 from genomics_dc.kernels.tails import neg_log10_p_normal
 
 if TYPE_CHECKING:
-    from genomics_dc.analyses.association import AssociationResult
+    from genomics_dc.analyses.association_result import AssociationResult
 
 _Floats = npt.NDArray[np.float64]
 
@@ -85,16 +85,18 @@ def _z_of(neg_log10_p: _Floats) -> _Floats:
 def genomic_control(result: AssociationResult) -> AssociationResult:
     """Return the result with `p_value_gc` and `neg_log_10_p_value_gc`: each trait's p under its own inflation factor.
 
-    Where a trait's inflation is at most 1 they are the p values themselves. They stand behind the other columns.
+    Where an inflation is at most 1 they are the p values themselves. They stand behind the other columns, and are
+    null for other tests than the main one, whose inflation another factor would say.
     """
     parts = []
     inflated = result.lambda_gc()
     for name in result.traits:
-        strength = np.asarray(result.of_trait(name).table["neg_log_10_p_value"].to_numpy(), dtype=np.float64)
-        parts.append(pa.array(controlled_strength(strength, inflated[name]), from_pandas=True))
-    strength = pa.chunked_array(parts)
-    p_value = pa.chunked_array(
-        [pa.array(10.0 ** -part.to_numpy(zero_copy_only=False), from_pandas=True) for part in parts]
-    )
+        main = result._main(name)._column("neg_log_10_p_value")
+        corrected = np.full(len(result.of_trait(name)), np.nan)
+        corrected[: len(main)] = controlled_strength(main, inflated[name])
+        parts.append(corrected)
+    strength = pa.chunked_array([pa.array(part, from_pandas=True) for part in parts])
+    with np.errstate(under="ignore"):
+        p_value = pa.chunked_array([pa.array(10.0**-part, from_pandas=True) for part in parts])
     table = result.table.append_column("p_value_gc", p_value).append_column("neg_log_10_p_value_gc", strength)
     return type(result)(table, result.provenance, result.source)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,18 +66,24 @@ class GRMResult:
 
         The lower triangle by rows, in float32; ids with the family 0, tab-separated. All or none is written.
         """
-        stem = str(prefix).removesuffix(".grm.bin").removesuffix(".grm")
-        paths = [Path(f"{stem}.grm.{end}") for end in ("bin", "N.bin", "id", "provenance.json")]
+        paths = paths_of(prefix)
         for path in paths:
             refuse_existing(path, force=force)
         with atomic_files(paths, force=force) as temporary:
-            for path, square in zip(temporary[:2], (self.matrix, self.n), strict=True):
+            squares: tuple[npt.NDArray[Any], ...] = (self.matrix, self.n)
+            for path, square in zip(temporary[:2], squares, strict=True):
                 with open(path, "wb") as handle:
                     for number, row in enumerate(square):
                         row[: number + 1].astype("<f4").tofile(handle)
             temporary[2].write_text("".join(f"0\t{name}\n" for name in self.sample_ids), encoding="utf-8")
             temporary[3].write_text(self.provenance.to_json() + "\n", encoding="utf-8")
         return paths
+
+
+def paths_of(prefix: Path | str) -> list[Path]:
+    """Return the files that `GRMResult.write` writes."""
+    stem = str(prefix).removesuffix(".grm.bin").removesuffix(".grm")
+    return [Path(f"{stem}.grm.{end}") for end in ("bin", "N.bin", "id", "provenance.json")]
 
 
 def grm(
@@ -143,8 +151,8 @@ def relationship(
         band = kernel.RelationshipBand(first, min(first + step, order.width), order)
         parts = band.parts(threads)
         for group in cohort.groups():
-            for _ in ordered_map(lambda part, one=group: band.add(*one, *part), parts, threads=threads):
-                pass
+            done = ordered_map(partial(_add, band, group), parts, threads=threads)
+            deque(done, maxlen=0)
         lower[first : band.last] = band.total
         shared_missing[first : band.last] = band.both
         tell("relating pairs", (band.last / order.width) ** 2)
@@ -157,6 +165,10 @@ def relationship(
         matrix /= cohort.n_variants
         return matrix, shared
     return np.divide(matrix, shared, out=np.full_like(matrix, np.nan), where=shared > 0), shared
+
+
+def _add(band: kernel.RelationshipBand, group: tuple[Any, _Floats, _Floats], part: tuple[int, int]) -> None:
+    band.add(*group, *part)
 
 
 def require_memory(n_samples: int) -> None:

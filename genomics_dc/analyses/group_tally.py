@@ -26,7 +26,8 @@ from genomics_dc.kernels.group_counts import group_allele_counts
 from genomics_dc.kernels.packed_counts import as_words, counts_by_mask, sample_mask
 
 if TYPE_CHECKING:
-    from genomics_dc.store.read import Block, StoreView
+    from genomics_dc.store.blocks import Block
+    from genomics_dc.store.read import StoreView
 
 Rows = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int32]

@@ -27,7 +27,7 @@ from genomics_dc.files import atomic_files, refuse_existing
 from genomics_dc.reference import contigs
 
 if TYPE_CHECKING:
-    from genomics_dc.analyses.association import AssociationResult
+    from genomics_dc.analyses.association_result import AssociationResult
 
 FILE_TYPE = "GWAS-SSF v1.0"
 _NUMBER = {**{str(number): number for number in range(1, 23)}, "X": 23, "Y": 24, "MT": 25}
@@ -70,8 +70,8 @@ def write_gwas_ssf(
     beside = Path(f"{target}-meta.yaml")
     for one in (target, beside):
         refuse_existing(one, force=force)
-    one_trait = result.of_trait(trait)
-    name = one_trait.traits[0] if len(one_trait.traits) == 1 else str(trait)
+    one_trait = result._main(trait)
+    name = result._one_trait(trait)
     table, left_out = _table(one_trait.table)
     if not len(table):
         raise InputError(f"no row of {name} has an estimate and alleles of bases, so that GWAS-SSF has nothing to hold")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,15 +50,9 @@ def king_pairs(
         band = kernel.PairBand(first, last, n_samples)
         parts = band.parts()
         for block in planes:
-            for _ in ordered_map(lambda part, one=block: band.add(one, *part), parts, threads=threads):
-                pass
-        found += ordered_map(
-            lambda part: band.pairs(
-                planes.totals, planes.n_variants, start=part[0], stop=part[1], kinship_min=kinship_min
-            ),
-            parts,
-            threads=threads,
-        )
+            deque(ordered_map(partial(_add, band, block), parts, threads=threads), maxlen=0)
+        finish = partial(_finish, band, planes.totals, planes.n_variants, kinship_min)
+        found += ordered_map(finish, parts, threads=threads)
         tell("comparing pairs", kernel.n_pairs(last) / n_all)
     pairs = kernel.Pairs(
         np.concatenate([part.counts for part in found], axis=1),
@@ -64,6 +60,20 @@ def king_pairs(
         np.concatenate([part.who for part in found], axis=1),
     )
     return pairs, planes.totals
+
+
+def _add(band: kernel.PairBand, planes: kernel.BitPlanes, part: tuple[int, int]) -> None:
+    band.add(planes, *part)
+
+
+def _finish(
+    band: kernel.PairBand,
+    totals: npt.NDArray[np.int64],
+    n_variants: int,
+    kinship_min: float | None,
+    part: tuple[int, int],
+) -> kernel.Pairs:
+    return band.pairs(totals, n_variants, start=part[0], stop=part[1], kinship_min=kinship_min)
 
 
 class _Planes:
@@ -117,6 +127,6 @@ def require_memory(n_samples: int) -> None:
     if needed > _MEMORY_SHARE_MAX * available:
         raise ResourceError(
             f"the table of all pairs of {n_samples:,} samples needs {needed / 2**30:,.1f} GiB of memory, and this "
-            f"machine has {available / 2**30:,.1f} GiB; ask only for related pairs (--min-kinship 0.0442), or choose "
+            f"machine has {available / 2**30:,.1f} GiB; ask only for related pairs (--kinship-min 0.0442), or choose "
             "fewer samples with --keep"
         )

@@ -45,8 +45,8 @@ class GeneSpans:
         found = {}
         for contig, rows in table.items():
             rows.sort()
-            start, end, strand = (np.array(column, dtype=np.int64) for column in list(zip(*rows, strict=True))[:3])
-            found[contig] = (start, end, strand, [row[3] for row in rows])
+            numbers = np.array([row[:3] for row in rows], dtype=np.int64)
+            found[contig] = (numbers[:, 0], numbers[:, 1], numbers[:, 2], [row[3] for row in rows])
         return found
 
     def nearest(self, contig: str, position: int) -> NearestGene | None:

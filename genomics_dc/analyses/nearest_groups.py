@@ -2,8 +2,8 @@
 
 Each group is a normal distribution: its mean, and its covariance drawn towards that of all groups, more so the fewer
 points it has. Real groups are not normal, and such a model is too sure of itself: its log-odds are divided by a
-temperature (C. Guo et al., "On calibration of modern neural networks", ICML 2017), the one that gives points left out of
-the model the most likely labels. All groups weigh alike, whatever their size.
+temperature (C. Guo et al., "On calibration of modern neural networks", ICML 2017), the one that gives points left out
+of the model the most likely labels. All groups weigh alike, whatever their size.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class NearestGroups:
 
 
 def fit_groups(places: _Floats, number: _Numbers, n_groups: int) -> NearestGroups:
-    """Return the model of places float64[N, k] with known groups integer[N]; each group needs `_FOLDS` points or more."""
+    """Return the model of places float64[N, k] of known groups integer[N]; each group needs 10 or more."""
     turn = np.zeros(len(number), dtype=np.int64)
     for group in range(n_groups):
         members = np.flatnonzero(number == group)

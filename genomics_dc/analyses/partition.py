@@ -38,6 +38,11 @@ class Partition:
         """Return how many samples each group has, int64[G]."""
         return np.bincount(self.number[self.number >= 0], minlength=len(self.names)).astype(np.int64)
 
+    def of_samples(self, view: StoreView) -> dict[str, str]:
+        """Return the group of each sample of the view that has one, by id."""
+        pairs = zip(view.sample_ids, self.number.tolist(), strict=True)
+        return {str(name): self.names[number] for name, number in pairs if number >= 0}
+
     @property
     def note(self) -> str | None:
         """Say how many ids did not meet, None when all did."""

@@ -84,6 +84,7 @@ def pca_with_relatives(
     *,
     unrelated: Iterable[str] | None = None,
     degree: int = 3,
+    loadings: bool = False,
     threads: int | None = None,
     **options: Any,
 ) -> PCAResult:
@@ -131,5 +132,6 @@ def pca_with_relatives(
         axes,
         table=pa.table(columns),
         projected=tuple(others),
+        loadings=axes.loadings if loadings else None,
         provenance=provenance_of("pca", view, parameters, seed=axes.provenance.seed),
     )

@@ -436,6 +436,12 @@ def complete_samples(aligned: AlignedTraits, trait: int) -> npt.NDArray[np.int64
         ]
         because = f"covariate {empty[0]} is missing in all samples" if empty else "they are missing in turn"
         raise InputError(f"no sample has trait {name} and all covariates: {because}; leave a covariate out")
+    return checked_rows(aligned, trait, rows)
+
+
+def checked_rows(aligned: AlignedTraits, trait: int, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return rows that are enough to fit a trait; InputError where they are too few or the trait is constant there."""
+    name = aligned.trait_names[trait]
     n_covariates = len(aligned.covariate_names)
     if rows.size <= n_covariates + 2:
         raise InputError(

@@ -276,7 +276,7 @@ class _Counted:
             raise InputError(f"{view.path} has no samples in this view; quality is counted over genotypes of samples")
         facts = read_facts(view, **tables, trait=trait, strict=strict)
         position = of_variants or may_hold_x(view)
-        columns = variant_columns(view, text=of_variants, position=position, threads=threads)
+        columns = variant_columns(view, words=of_variants, position=position, threads=threads)
         kinds = contig_kinds(view, columns.contig, columns.position)
         counter = Counter(view, columns, kinds, facts, of_variants=of_variants, of_samples=of_samples)
         tell = progress or (lambda _step, _share: None)

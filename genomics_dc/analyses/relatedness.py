@@ -16,7 +16,7 @@ from genomics_dc.analyses.king_pairs import king_pairs
 from genomics_dc.analyses.lineage import provenance_of
 from genomics_dc.analyses.packed_blocks import autosomal, default_threads
 from genomics_dc.analyses.thresholds import Thresholds, load_thresholds
-from genomics_dc.errors import InputError
+from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels import kinship as kernel
 from genomics_dc.provenance import JsonValue
 from genomics_dc.results import Result
@@ -173,6 +173,17 @@ def kinship(
         n_pairs=kernel.n_pairs(view.n_samples),
         note=_note(view),
     )
+
+
+def kinship_of_degree(limits: Thresholds, degree: int) -> float:
+    """Return the lowest kinship of relatives up to a degree (0 is duplicates only)."""
+    if not 0 <= degree < len(DEGREES):
+        raise UsageError(f"degree must be 0, 1, 2 or 3, not {degree}")
+    name = f"relatedness.{DEGREES[degree]}_kinship_min"
+    lowest = limits.value(name)
+    if lowest is None:
+        raise UsageError(f"{name} is switched off in {limits.path}; say from which kinship on two are relatives")
+    return lowest
 
 
 def _note(view: StoreView) -> str | None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _Integers = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
+_PAIRS_AT_ONCE = 1024
+
 
 class SpectrumResult(Result):
     """One row per group and number of copies, from 0 on.
@@ -218,13 +220,22 @@ def projected(called: _Integers, derived: _Integers, size: int) -> _Floats:
     Marth et al. 2004, Genetics 166:351. Variants of the same counts are added up first, in the order of their counts,
     so that the sum is the same in any order of variants.
     """
-    from scipy import stats
+    from scipy.special import gammaln
 
     pairs, times = np.unique(np.stack([called, derived], axis=1), axis=0, return_counts=True)
+    ln_factorial = gammaln(np.arange(int(called.max(initial=0)) + 1) + 1.0)
+
+    def ln_choose(n: _Integers, k: _Integers) -> _Floats:
+        inside = (k >= 0) & (k <= n)
+        k = np.where(inside, k, 0)
+        return np.where(inside, ln_factorial[n] - ln_factorial[k] - ln_factorial[n - k], -np.inf)
+
     copies = np.arange(size + 1)
     total = np.zeros(size + 1)
-    for (n, k), count in zip(pairs.tolist(), times.tolist(), strict=True):
-        total += count * stats.hypergeom.pmf(copies, n, k, size)
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        n, k = pairs[start : start + _PAIRS_AT_ONCE].T[:, :, None]
+        share = np.exp(ln_choose(k, copies) + ln_choose(n - k, size - copies) - ln_choose(n, np.full_like(n, size)))
+        total += (times[start : start + _PAIRS_AT_ONCE, None] * share).sum(axis=0)
     return total
 
 

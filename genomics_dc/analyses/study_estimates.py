@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genomics_dc.analyses.association_table import numbers, of_trait, read_association, required_column
 from genomics_dc.analyses.genomic_control import inflation
+from genomics_dc.analyses.summary_tables import numbers, of_trait, read_association, required_column
 from genomics_dc.errors import InputError
 from genomics_dc.reference import contigs
 

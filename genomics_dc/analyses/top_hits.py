@@ -24,7 +24,7 @@ from genomics_dc.results import Result
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from genomics_dc.analyses.association import AssociationResult
+    from genomics_dc.analyses.association_result import AssociationResult
     from genomics_dc.analyses.view import View
 
 SUGGESTIVE_P = 1e-5
@@ -77,7 +77,7 @@ def top_hits(
         raise InputError(
             f"the result was made from another store than {view.path}; give the view that it was made from"
         )
-    one = result.of_trait(trait)
+    one = result._main(trait)
     clumps = clump(
         view, one.table, trait=None, p1=p1, p2=min(max(p1, 0.01), 1.0), r2=r2, window_bp=window_bp, threads=threads
     )
@@ -170,7 +170,7 @@ def locus(
     InputError
         When the result has no such variant, or has it more than once.
     """
-    one = result.of_trait(trait)
+    one = result._main(trait)
     found = np.flatnonzero(np.asarray(pc.equal(one.table["variant_id"], variant_id).to_numpy()))
     if len(found) != 1:
         raise InputError(

@@ -13,9 +13,9 @@ import pyarrow as pa
 from genomics_dc.analyses.king_pairs import king_pairs
 from genomics_dc.analyses.lineage import provenance_of
 from genomics_dc.analyses.packed_blocks import autosomal, default_threads
-from genomics_dc.analyses.relatedness import DEGREES
+from genomics_dc.analyses.relatedness import kinship_of_degree
 from genomics_dc.analyses.thresholds import Thresholds, load_thresholds
-from genomics_dc.errors import InputError, UsageError
+from genomics_dc.errors import InputError
 from genomics_dc.files import write_text
 from genomics_dc.kernels.independent_set import EXACT_MAX, largest_independent_set
 from genomics_dc.results import Result
@@ -64,8 +64,8 @@ def unrelated(
 ) -> UnrelatedResult:
     """Return the largest set of samples without relatives up to a degree, by KING-robust kinship.
 
-    Of sets of one size the one with most genotypes called is taken. Families of up to 40 are solved exactly, larger ones
-    greedily, as `plink2 --king-cutoff` does; the table says which.
+    Of sets of one size the one with most genotypes called is taken. Families of up to 40 are solved exactly, larger
+    ones greedily, as `plink2 --king-cutoff` does; the table says which.
 
     Parameters
     ----------
@@ -88,12 +88,7 @@ def unrelated(
     >>> open_store("cohort.vcz").unrelated(degree=2).view().pca(10)  # doctest: +SKIP
     """
     limits = load_thresholds(thresholds)
-    if not 0 <= degree < len(DEGREES):
-        raise UsageError(f"degree must be 0, 1, 2 or 3, not {degree}")
-    name = f"relatedness.{DEGREES[degree]}_kinship_min"
-    limit = limits.value(name) if kinship_max is None else kinship_max
-    if limit is None:
-        raise UsageError(f"{name} is switched off in {limits.path}; give kinship_max")
+    limit = kinship_of_degree(limits, degree) if kinship_max is None else kinship_max
     if view.n_samples == 0:
         raise InputError(f"{view.path} has no samples in this view; there is nobody to choose from")
     part = autosomal(view, "kinship")

@@ -24,7 +24,7 @@ from genomics_dc.cli.options import (
 )
 from genomics_dc.cli.progress import progress_bar
 
-hail_app = typer.Typer(help="To Hail and back; needs the extra: pip install 'genomics_dc[hail]'.", no_args_is_help=True)
+hail_app = typer.Typer(help="To Hail and back; needs the extra: pip install 'genomics_dc\\[hail]'.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:

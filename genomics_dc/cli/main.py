@@ -25,6 +25,7 @@ _COMMAND_FILES = (
     "store",
     "validate",
     "qc",
+    "kinship",
     "structure",
     "linkage",
     "associate",
@@ -36,6 +37,7 @@ _COMMAND_FILES = (
     "report",
     "audit",
     "calls",
+    "hail",
 )
 
 app = typer.Typer(

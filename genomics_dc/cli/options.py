@@ -41,6 +41,41 @@ HweOption = Annotated[
 MissingOption = Annotated[
     float | None, typer.Option("--missing", min=0, max=1, help="Keep missing-genotype rate at or below this.")
 ]
+ThresholdsOption = Annotated[
+    Path | None,
+    typer.Option("--thresholds", help="A YAML file in the form of configs/qc_thresholds.yaml.", metavar="FILE"),
+]
+GroupColumnOption = Annotated[
+    str | None, typer.Option("--group-column", help="Column of the groups, when the table has more than one.")
+]
+StrictIdsOption = Annotated[
+    bool, typer.Option("--strict", help="Refuse tables whose sample ids and the store's do not all meet.")
+]
+
+
+def table_name(output: Path) -> None:
+    """Raise UsageError when a result cannot be written under this name."""
+    if output.suffix not in {".parquet", ".tsv"}:
+        raise UsageError(f"{output}: the name of a result ends with .parquet or .tsv")
+
+
+BuildMemoryOption = Annotated[
+    str, typer.Option("--memory", help="The most memory to take, such as 800M or 4G; the result does not depend on it.")
+]
+
+
+def bytes_of(text: str) -> int:
+    """Return the number of bytes that "800M" or "4G" means."""
+    units = {"K": 10, "M": 20, "G": 30, "T": 40}
+    digits = text.upper().removesuffix("B").removesuffix("I")
+    shift = units.get(digits[-1:], 0)
+    try:
+        number = float(digits[:-1] if shift else digits)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 2.0**50:
+        raise UsageError(f"--memory should be a size such as 800M or 4G, not {text}")
+    return int(number * 2**shift)
 
 
 ClusterOption = Annotated[
@@ -83,20 +118,6 @@ def over_blocks(command: _Command) -> _Command:
     return cast("_Command", run)
 
 
-def bytes_of(text: str) -> int:
-    """Return the number of bytes that "800M" or "4G" means."""
-    units = {"K": 10, "M": 20, "G": 30, "T": 40}
-    digits = text.upper().removesuffix("B").removesuffix("I")
-    shift = units.get(digits[-1:], 0)
-    try:
-        number = float(digits[:-1] if shift else digits)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 2.0**50:
-        raise UsageError(f"--memory should be a size such as 800M or 4G, not {text}")
-    return int(number * 2**shift)
-
-
 def selected_view(
     store: Path,
     *,
@@ -114,7 +135,7 @@ def selected_view(
     if region is not None:
         view = view.region(region)
     if keep is not None:
-        view = view.samples(_ids_of(keep))
+        view = view.samples(ids_of(keep))
     return narrowed(view, extract=extract, maf=maf, hwe=hwe, missing=missing)
 
 
@@ -128,7 +149,7 @@ def narrowed(
 ) -> AnyView:
     """Return the variants of a view that the options above keep, computed over the view's samples."""
     if extract is not None:
-        view = view.variants(extract=_ids_of(extract))
+        view = view.variants(extract=ids_of(extract))
     if maf is not None or hwe is not None or missing is not None:
         view = view.variants(maf=maf, hwe=hwe, missing=missing)
     return view
@@ -139,7 +160,7 @@ def listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _ids_of(path: Path) -> list[str]:
+def ids_of(path: Path) -> list[str]:
     """Return the first word of each line; blank lines and lines that begin with # (a PLINK header) are skipped."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

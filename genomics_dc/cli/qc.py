@@ -1,4 +1,4 @@
-"""`genomics-dc qc` and `genomics-dc kinship`."""
+"""`genomics-dc qc`: quality of samples and variants."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from genomics_dc.cli.options import (
     RegionOption,
     StoreArgument,
     ThreadsOption,
+    ThresholdsOption,
     over_blocks,
     selected_view,
 )
@@ -32,16 +33,10 @@ if TYPE_CHECKING:
     from genomics_dc.analyses.qc import QCResult
     from genomics_dc.results import Result
 
-ThresholdsOption = Annotated[
-    Path | None,
-    typer.Option("--thresholds", help="A YAML file in the form of configs/qc_thresholds.yaml.", metavar="FILE"),
-]
-
 
 def register(app: typer.Typer) -> None:
-    """Add `qc` and `kinship`."""
+    """Add the command to the program."""
     app.command("qc")(over_blocks(qc))
-    app.command("kinship")(over_blocks(kinship))
 
 
 def qc(
@@ -151,53 +146,6 @@ def _spoken(result: QCResult) -> list[str]:
     notes = summary["notes"]
     lines += [str(note) for note in notes] if isinstance(notes, list) else []
     return [*lines, *([str(summary["note"])] if summary["note"] else [])]
-
-
-def kinship(
-    store: StoreArgument,
-    output: OutputOption,
-    kinship_min: Annotated[
-        float | None, typer.Option("--kinship-min", help="Write only pairs of at least this kinship.")
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw the plot under this name, as .svg and .png.", metavar="STEM")
-    ] = None,
-    thresholds: ThresholdsOption = None,
-    region: RegionOption = None,
-    keep: KeepOption = None,
-    extract: ExtractOption = None,
-    maf: MafOption = None,
-    hwe: HweOption = None,
-    missing: MissingOption = None,
-    threads: ThreadsOption = 1,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """KING-robust kinship of all pairs of samples, with degrees of relationship and duplicates (.parquet or .tsv).
-
-    Example: genomics-dc kinship cohort.vcz --output kinship.tsv --kinship-min 0.0442 --plot kinship
-    """
-    from genomics_dc.analyses.relatedness import kinship as kinship_of
-
-    if output.suffix not in (".parquet", ".tsv"):
-        raise UsageError(f"{output}: the name of a result ends with .parquet or .tsv")
-    refuse_existing(output, force=force)
-    view = selected_view(store, region=region, keep=keep, extract=extract, maf=maf, hwe=hwe, missing=missing)
-    with progress_bar() as tell:
-        result = kinship_of(view, kinship_min=kinship_min, thresholds=thresholds, threads=threads, progress=tell)
-    result.write(output, force=force)
-    if plot is not None:
-        from genomics_dc.plots import style
-
-        style.save(result.plot.kinship(), plot)
-    counts = result.degree_counts()
-    if as_json:
-        sizes = {"samples": result.n_samples, "pairs": result.n_pairs}
-        print(json.dumps({"output": str(output), **sizes, **counts, "note": result.note}))  # noqa: T201
-        return
-    named = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
-    print(f"{result.n_pairs:,} pairs of {result.n_samples:,} samples: {named}")  # noqa: T201
-    print(f"written to {output}" if result.note is None else f"{result.note}\nwritten to {output}")  # noqa: T201
 
 
 def _number(value: object, form: str) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from genomics_dc.cli import store_growth
 from genomics_dc.cli.options import (
+    BuildMemoryOption,
     ExtractOption,
     ForceOption,
     HweOption,
@@ -41,9 +42,6 @@ AssemblyOption = Annotated[
     str | None, typer.Option("--assembly", help="Genome build to record, such as GRCh37; else what the header names.")
 ]
 WorkersOption = Annotated[int, typer.Option("--threads", "--workers", min=1, help="Threads to use.")]
-MemoryOption = Annotated[
-    str, typer.Option("--memory", help="The most memory to take, such as 800M or 4G; the result does not depend on it.")
-]
 PlanOption = Annotated[
     Path | None, typer.Option("--plan", help="A plan that `store plan --json` printed, perhaps edited.")
 ]
@@ -94,7 +92,7 @@ def build(
     reference: ReferenceOption = None,
     assembly: AssemblyOption = None,
     threads: WorkersOption = 2,
-    memory: MemoryOption = "1G",
+    memory: BuildMemoryOption = "1G",
     plan: PlanOption = None,
     lenient: LenientOption = False,
     keep_info_order: InfoOrderOption = False,
@@ -136,7 +134,7 @@ def build(
 def plan(
     vcfs: VcfArgument,
     threads: WorkersOption = 2,
-    memory: MemoryOption = "1G",
+    memory: BuildMemoryOption = "1G",
     lenient: LenientOption = False,
     keep_info_order: InfoOrderOption = False,
     local_alleles: LocalAllelesOption = False,

@@ -43,12 +43,8 @@ def locus(
     lanes, left_out = _lanes(transcripts, span)
     n_lanes = max((lane for lane, _ in lanes), default=-1) + 1
     gene_height = 0.42 * n_lanes + 0.25 if n_lanes else 0.0
-    figure, grid = style.new_figure(
-        8.6,
-        4.0 + gene_height,
-        rows=2 if n_lanes else 1,
-        **({"sharex": True, "height_ratios": (3.4, gene_height)} if n_lanes else {}),
-    )
+    two: dict[str, Any] = {"rows": 2, "sharex": True, "height_ratios": (3.4, gene_height)} if n_lanes else {}
+    figure, grid = style.new_figure(8.6, 4.0 + gene_height, **two)
     axes = grid[0, 0]
     axes.grid(False, axis="x")
     tested = ~np.isnan(strength)

@@ -40,7 +40,7 @@ _JOINS_BYTES: Final = 2
 _TILE_BYTES: Final = {INTEGER: 2, FLOAT: 4, STRING: 16, FLAG: 1, GENOTYPE: 1.5}
 MOST_FILES: Final = 50_000
 _SAMPLE_CHUNKS_PER_FILE: Final = 10
-_BASE_BYTES: Final = 230 << 20  # the program, its compiled code, and small buffers
+BASE_BYTES: Final = 230 << 20  # the program, its compiled code, and small buffers
 _BATCH_SLACK: Final = 1.3  # text lies in pieces that end a little later than a batch
 _ENCODER_BYTES: Final = 16 << 20  # of each thread
 _LEAST_AHEAD_BYTES: Final = 8 << 20
@@ -202,7 +202,7 @@ def record_bytes(header: VcfHeader, columns: Iterable[Column], widths: Widths) -
 def memory_needed(plan: Plan, header: VcfHeader, *, threads: int) -> int:
     """Return how many bytes a build takes when all its threads have work."""
     batch = _BATCH_SLACK * plan.variants_per_chunk * record_bytes(header, plan.layout(header).columns, plan.widths)
-    return int(_BASE_BYTES + _ENCODER_BYTES * threads + _MOST_AHEAD_BYTES + (threads + 1) * batch)
+    return int(BASE_BYTES + _ENCODER_BYTES * threads + _MOST_AHEAD_BYTES + (threads + 1) * batch)
 
 
 def resources(plan: Plan, header: VcfHeader, *, threads: int, memory_bytes: int) -> Resources:
@@ -214,7 +214,7 @@ def resources(plan: Plan, header: VcfHeader, *, threads: int, memory_bytes: int)
         When that is too little for one chunk of records.
     """
     batch = _BATCH_SLACK * plan.variants_per_chunk * record_bytes(header, plan.layout(header).columns, plan.widths)
-    base = _BASE_BYTES + _ENCODER_BYTES * threads
+    base = BASE_BYTES + _ENCODER_BYTES * threads
     left = memory_bytes - base - _LEAST_AHEAD_BYTES
     batches = int(left // batch)
     if batches < 1:

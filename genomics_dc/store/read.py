@@ -306,6 +306,13 @@ class StoreView:
         length = np.maximum(self._shared.numbers(schema.VARIANT_LENGTH, rows).astype(np.int64), 1)
         return self._shared.numbers(schema.VARIANT_CONTIG, rows).astype(np.int64), start, start + length
 
+    def contig_numbers(self) -> npt.NDArray[np.int32]:
+        """Return the number of each variant's contig in `contigs`, int32[V], from the region index alone."""
+        index = self._shared.region_index
+        numbers = np.repeat(index[:, 1], index[:, 5]).astype(np.int32)
+        rows = self._rows
+        return numbers if len(rows) == len(numbers) else numbers[rows]
+
     def loader(self, *names: str) -> Loader:
         """Return what reads rows of these arrays for this view's samples, chunk by chunk; threads may share it."""
         return Loader(self._shared.files, dict.fromkeys(names), self._sample_numbers)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from genomics_dc.analyses.association import AssociationResult
+from genomics_dc.analyses.association_result import AssociationResult
 from genomics_dc.errors import InputError, OutputExistsError, UsageError
 from genomics_dc.provenance import Provenance
 
@@ -34,6 +34,8 @@ def result_of(rows, *, model="linear"):
     parameters = {
         "traits": ["bmi"],
         "model": model,
+        "tests": ["ADD"],
+        "notes": [],
         "n_variants": n,
         "samples_by_trait": {"bmi": 500},
         "covariates": ["age"],

@@ -130,7 +130,7 @@ def test_nobody_and_nothing_to_project(world, reference, pcs):
 
 
 def test_relatives_are_placed_on_the_axes_of_the_others(world):
-    folder, dosage, group = world
+    folder, dosage, _ = world
     copies = np.repeat(dosage[:, 5:6], 25, axis=1)
     view = store(folder, "family", np.concatenate([dosage[:, :120], copies], axis=1), 100 + np.arange(800))
     chosen = view.unrelated(degree=0)
@@ -138,7 +138,7 @@ def test_relatives_are_placed_on_the_axes_of_the_others(world):
     found = view.pca(2, unrelated=chosen.kept)
     plain = view.samples(chosen.kept).pca(2)
     assert len(found.projected) == 25
-    at = {name: row for name, row in zip(view.sample_ids.tolist(), found.vectors(), strict=True)}
+    at = dict(zip(view.sample_ids.tolist(), found.vectors(), strict=True))
     np.testing.assert_allclose([at[name] for name in chosen.kept], plain.vectors(), atol=1e-12)
     stays = next(name for name in chosen.kept if name == "family5" or int(name[6:]) >= 120)
     for name in found.projected:

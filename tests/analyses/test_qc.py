@@ -127,7 +127,7 @@ def test_the_same_bytes_for_any_threads_and_any_split(cohort, tmp_path):
     for threads in (1, 3):
         cohort.qc(threads=threads).write(tmp_path / str(threads))
     files = sorted(path.relative_to(tmp_path / "1") for path in (tmp_path / "1").rglob("*") if path.is_file())
-    assert len(files) == 22
+    assert len(files) == 24
     for name in files:
         assert len({(tmp_path / str(threads) / name).read_bytes() for threads in (1, 3)}) == 1, name
     # other chunks: every second variant in one view, the others in another; sums by sample add up exactly
@@ -163,7 +163,7 @@ def test_everything_is_written_and_opens(cohort, tmp_path):
     summary = json.loads((tmp_path / "qc" / "summary.json").read_text())
     assert summary["samples"] == 30
     assert summary["variants_with_many_alleles"] == 50
-    for name in ("missingness", "heterozygosity", "allele_frequency", "hwe_qq", "ti_tv"):
+    for name in ("missingness", "heterozygosity", "outliers", "allele_frequency", "hwe_qq", "ti_tv"):
         assert (tmp_path / "qc" / "plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "</svg>" in (tmp_path / "qc" / "plots" / f"{name}.svg").read_text()
     assert repr(result).startswith("QCResult(4,150 variants x 30 samples; ")

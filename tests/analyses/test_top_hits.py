@@ -84,7 +84,7 @@ def test_top_hits_are_the_clumps_with_their_rows(scan, genes):
     assert first["variant_id"] == "v40"
     assert {name: first[name] for name in one} == one
     assert first["clumped"] >= 1
-    assert (first["nearest_gene"], first["gene_side"]) == ("REV", "upstream")
+    assert (first["nearest_gene"], first["gene_side"], first["gene_distance_bp"]) == ("REV", "within", 0)
     clumps = result.source.clump(result.of_trait("hba1c").table, p1=1e-5, p2=0.01, r2=0.1)
     assert hits.table["variant_id"].to_pylist() == clumps.table["variant_id"].to_pylist()
     assert hits.provenance.parameters["trait"] == "hba1c"

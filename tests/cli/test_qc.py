@@ -102,7 +102,7 @@ def test_mistakes_are_one_sentence(folder, tmp_path):
     assert "ends with .parquet or .tsv" in fails("kinship", folder / "c.vcz", "-o", tmp_path / "x.csv")
 
 
-@pytest.mark.parametrize("command", ["qc", "kinship"])
+@pytest.mark.parametrize("command", ["qc", "kinship", "grm"])
 def test_help_ends_with_an_example(command):
     done = CliRunner().invoke(app, [command, "--help"])
     assert f"Example: genomics-dc {command} cohort.vcz" in " ".join(done.stdout.split())

@@ -46,27 +46,36 @@ def variant_qc(mt) -> pd.DataFrame:
 
 
 def sample_qc(mt) -> pd.DataFrame:
-    """What each sample carries; the inbreeding coefficient is of the variants with two alleles."""
+    """What each sample carries.
+
+    Hail's own numbers of transitions, insertions and so on count both copies of a homozygous call; `carried_*` are
+    asked of its functions with a call counted once for each ALT allele in it, as PLINK 2 and we count.
+    """
+    carried = hl.set([mt.GT[0], mt.GT[1]]).filter(lambda allele: allele > 0)
+    kinds = {
+        "transitions": hl.is_transition,
+        "transversions": hl.is_transversion,
+        "insertions": hl.is_insertion,
+        "deletions": hl.is_deletion,
+    }
+    mt = mt.annotate_cols(
+        **{
+            f"carried_{name}": hl.agg.sum(hl.len(carried.filter(lambda a, of=of: of(mt.alleles[0], mt.alleles[a]))))
+            for name, of in kinds.items()
+        }
+    )
     columns = hl.sample_qc(mt).cols()
     qc = columns.sample_qc
     wanted = {
         name: qc[name]
         for name in (
             *("n_called", "n_not_called", "call_rate", "n_hom_ref", "n_het", "n_hom_var", "n_singleton"),
-            *("n_insertion", "n_deletion", "n_transition", "n_transversion"),
-            *("r_ti_tv", "r_het_hom_var", "r_insertion_deletion"),
+            "r_het_hom_var",
         )
     }
-    for name in ("dp", "gq"):
-        if f"{name}_stats" in qc:
-            wanted[f"{name}_mean"] = qc[f"{name}_stats"].mean
+    wanted |= {f"carried_{name}": columns[f"carried_{name}"] for name in kinds}
+    wanted |= {f"{name}_mean": qc[f"{name}_stats"].mean for name in ("dp", "gq") if f"{name}_stats" in qc}
     return frame(columns.select(**wanted))
-
-
-def inbreeding(mt) -> pd.DataFrame:
-    """Hail's F of each sample, from the variants with two alleles."""
-    mt = hl.variant_qc(mt.filter_rows(hl.len(mt.alleles) == 2))
-    return frame(mt.select_cols(**hl.agg.inbreeding(mt.GT, mt.variant_qc.AF[1])).cols())
 
 
 def with_phenotypes(mt, table: pd.DataFrame):

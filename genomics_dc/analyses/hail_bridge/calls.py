@@ -67,8 +67,7 @@ def _reversed(alleles: npt.NDArray[np.int8], phased: npt.NDArray[np.bool_] | Non
 
 
 def _in_any_sample(odd: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    some: npt.NDArray[np.bool_] = odd.any(axis=1)
-    return some
+    return np.asarray(odd.any(axis=1), dtype=bool)
 
 
 def with_text(columns: bytes) -> bytes:

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genomics_dc.analyses.arrow_columns import numbers, text
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -21,7 +23,7 @@ def ratio(above: npt.NDArray[Any], below: npt.NDArray[Any], missing: float = np.
 
 def nullable(values: Floats) -> pa.Array:
     """Return a float column in which NaN is null."""
-    return pa.array(values, pa.float64(), mask=~np.isfinite(values))
+    return numbers(values, ~np.isfinite(values))
 
 
 def words(codes: npt.NDArray[np.integer], names: list[str | None]) -> pa.DictionaryArray:
@@ -30,9 +32,7 @@ def words(codes: npt.NDArray[np.integer], names: list[str | None]) -> pa.Diction
     place = {name: number for number, name in enumerate(known)}
     table = np.array([-1 if name is None else place[name] for name in names] or [-1], dtype=np.int32)
     indices = np.where(codes < 0, np.int32(-1), table[np.maximum(codes, 0)])
-    return pa.DictionaryArray.from_arrays(
-        pa.array(indices, pa.int32(), mask=indices < 0), pa.array(known or [""], pa.string())
-    )
+    return pa.DictionaryArray.from_arrays(numbers(indices.astype(np.int32), indices < 0), text(known or [""]))
 
 
 def sparse_text(texts: dict[int, str], n: int) -> pa.Array:
@@ -42,4 +42,4 @@ def sparse_text(texts: dict[int, str], n: int) -> pa.Array:
     rows = np.array(sorted(texts), dtype=np.int64)
     indices = np.full(n, -1, dtype=np.int64)
     indices[rows] = np.arange(len(rows))
-    return pa.array([texts[row] for row in rows.tolist()], pa.string()).take(pa.array(indices, mask=indices < 0))
+    return text([texts[row] for row in rows.tolist()]).take(numbers(indices, indices < 0))

@@ -93,6 +93,8 @@ def read_facts(
     InputError, UsageError
         For each thing wrong with the tables, as one sentence.
     """
+    if all(table is None for table in (sex, pedigree, batches, groups, phenotypes, trait)):
+        return SampleFacts(np.zeros(view.n_samples, dtype=np.int8))
     ids = [str(name) for name in view.sample_ids]
     everyone = [str(name) for name in type(view).open(view.path).sample_ids]
     reader = _Reader({name: row for row, name in enumerate(ids)}, set(everyone), strict)

@@ -29,10 +29,11 @@ _TITLES = {
     "sex": "Sex",
     "batches": "Batches",
 }
+_WORD = "{}"
 _SAMPLE_COLUMNS = (
-    ("sample_id", "sample", "{}"),
-    ("group", "group", "{}"),
-    ("batch", "batch", "{}"),
+    ("sample_id", "sample", _WORD),
+    ("group", "group", _WORD),
+    ("batch", "batch", _WORD),
     ("call_rate", "call rate", "{:.2%}"),
     ("f_inbreeding", "F", "{:.3f}"),
     ("het_hom_ratio", "het/hom", "{:.2f}"),
@@ -40,8 +41,8 @@ _SAMPLE_COLUMNS = (
     ("singletons", "singletons", "{:,}"),
     ("mean_depth", "depth", "{:.1f}"),
     ("het_imbalance", "imbalance of hets", "{:.3f}"),
-    ("sex_given", "sex given", "{}"),
-    ("sex_shown", "sex shown", "{}"),
+    ("sex_given", "sex given", _WORD),
+    ("sex_shown", "sex shown", _WORD),
 )
 
 
@@ -126,12 +127,14 @@ def _outliers(result: QCResult) -> dict[str, Any]:
     ]
     rows = [
         {
-            "cells": ["–" if row[name] is None else form.format(row[name]) for name, _, form in columns],
+            "cells": [
+                ("–" if row[name] is None else form.format(row[name]), form != _WORD) for name, _, form in columns
+            ],
             "words": [spoken(word) for word in row["filter"].split(";")],
         }
         for row in shown.to_pylist()
     ]
-    return {"titles": [title for _, title, _ in columns], "rows": rows, "number": len(failing)}
+    return {"titles": [(title, form != _WORD) for _, title, form in columns], "rows": rows, "number": len(failing)}
 
 
 def _rows(result: QCResult, name: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genomics_dc.analyses.arrow_columns import numbers, text
 from genomics_dc.analyses.quality.arithmetic import Floats, nullable, ratio, words
 from genomics_dc.analyses.quality.counting import FIXED_POINT
 from genomics_dc.analyses.quality.sex import CHECKS, NAMES, SexCheck
@@ -83,9 +84,9 @@ def sample_table(
         "het_imbalance": fields.het_imbalance,
     }
     judged = judge("sample", n, _checks(metrics, facts, sex, limits), limits)
-    whole = {name: pa.array(count[name], pa.int64()) for name in SAMPLE_COLUMNS}
+    whole = {name: numbers(count[name]) for name in SAMPLE_COLUMNS}
     float_of = {name: nullable(values) for name, values in metrics.items()}
-    columns: dict[str, pa.Array] = {"sample_id": pa.array([str(name) for name in view.sample_ids], pa.string())}
+    columns: dict[str, pa.Array] = {"sample_id": text([str(name) for name in view.sample_ids])}
     for name, codes, names in (
         ("group", facts.group, facts.group_names),
         ("batch", facts.batch, facts.batch_names),
@@ -93,13 +94,13 @@ def sample_table(
         if codes is not None:
             columns[name] = words(codes, list(names))
     columns |= {
-        "called": pa.array(called, pa.int64()),
+        "called": numbers(called),
         "missing": whole["missing"],
         "call_rate": float_of["call_rate"],
         **{name: whole[name] for name in ("hom_ref", "het", "hom_alt")},
         **{name: float_of[name] for name in ("het_rate", "het_hom_ratio")},
-        "called_autosomes": pa.array(called_autosomal, pa.int64()),
-        "homozygous_observed": pa.array(homozygous, pa.int64()),
+        "called_autosomes": numbers(called_autosomal),
+        "homozygous_observed": numbers(homozygous),
         "homozygous_expected": nullable(called_autosomal - expected_het),
         "f_inbreeding": float_of["f_inbreeding"],
         **{name: whole[name] for name in ("transitions", "transversions")},

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genomics_dc.analyses.arrow_columns import used_numbers
 from genomics_dc.analyses.quality.arithmetic import Floats, words
 from genomics_dc.analyses.thresholds import Thresholds
 from genomics_dc.results import Result
@@ -90,12 +91,12 @@ def judge(level: str, n: int, checks: Sequence[Check], limits: Thresholds) -> Ju
                 "source": threshold.source,
             }
         )
-    patterns, codes = np.unique(failures, return_inverse=True)
+    patterns, codes = used_numbers(failures)
     names: list[str | None] = [
         ";".join(check.word for number, check in enumerate(checks) if pattern >> number & 1) or PASS
         for pattern in patterns.tolist()
     ]
-    return Judged(words(codes.reshape(-1), names), left, steps)
+    return Judged(words(codes, names), left, steps)
 
 
 def deviations(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genomics_dc.analyses.arrow_columns import numbers
 from genomics_dc.analyses.quality.arithmetic import Floats, nullable, ratio, sparse_text, words
 from genomics_dc.analyses.quality.counting import FIXED_POINT
 from genomics_dc.analyses.quality.steps import Check, Judged, judge
@@ -86,13 +87,13 @@ def variant_table(
         **variants.columns,
         "allele_class": words(np.where(first_class < 0, len(CLASS_NAMES), first_class), [*CLASS_NAMES, _NO_ALT]),
         **{
-            name: pa.array(tally.genotypes[:, column])
+            name: numbers(tally.genotypes[:, column])
             for column, name in enumerate(("hom_ref", "het", "hom_alt", "missing"))
         },
         "genotype_counts": sparse_text(tally.genotypes_text, n),
-        "AC": pa.array(tally.allele_count),
+        "AC": numbers(tally.allele_count),
         "AC_by_allele": sparse_text(tally.copies_text, n),
-        "AN": pa.array(tally.allele_number),
+        "AN": numbers(tally.allele_number),
         "AF": nullable(ratio(tally.allele_count, tally.allele_number)),
         "missing_rate": nullable(missing_rate),
         "f_inbreeding": nullable(1.0 - ratio(tally.observed_het, tally.expected_het / FIXED_POINT)),
@@ -112,7 +113,7 @@ def variant_table(
         if values is not None:
             columns[name] = nullable(values)
     if facts.trios is not None:
-        columns["mendel_errors"] = pa.array(tally.mendel)
+        columns["mendel_errors"] = numbers(tally.mendel)
     columns["filter"] = judged.verdict
     return VariantQC(pa.table(columns), provenance), judged
 

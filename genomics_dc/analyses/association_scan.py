@@ -1,0 +1,288 @@
+"""One pass over the variants of a view: what is asked, who is fitted together, the tasks that threads share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from genomics_dc.analyses import association_groups as grouping
+from genomics_dc.analyses import phenotypes as samples_by
+from genomics_dc.analyses.association_models import SCORE_P_MAX, SPA_P_MAX, Question
+from genomics_dc.analyses.association_result import AssociationResult
+from genomics_dc.analyses.association_table import Estimates, table_of
+from genomics_dc.analyses.collinear import collinear_notes
+from genomics_dc.analyses.genotype_blocks import Source, dosages_of, source_of
+from genomics_dc.analyses.lineage import provenance_of
+from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.permutation import Permutations, Piece, permutation_p
+from genomics_dc.analyses.sex import sex_of
+from genomics_dc.analyses.site_columns import site_columns
+from genomics_dc.analyses.view import View
+from genomics_dc.errors import InputError, UsageError
+from genomics_dc.kernels import linear, linear_terms, logistic, logistic_terms, spa, terms
+from genomics_dc.kernels.carriers import frequency_of, recoded
+from genomics_dc.provenance import JsonValue, Provenance
+
+if TYPE_CHECKING:
+    from genomics_dc.store.read import StoreView
+
+# Variants that one task takes: small enough to share between threads, large enough to cost little. Each variant is
+# fitted by itself, so this changes no number.
+_VARIANTS_PER_TASK = {"linear": 1024, "logistic": 512, "firth": 128, "spa": 512}
+
+
+def prepare(
+    view: StoreView,
+    phenotypes: Any,
+    question: Question,
+    *,
+    traits: Sequence[str] | None,
+    covariates: Any = None,
+    covariate_names: Sequence[str] | None = None,
+    condition: Sequence[str] = (),
+    sex: str | None = None,
+    permutations: Permutations | None = None,
+    strict: bool = False,
+    threads: int | None = None,
+) -> Scan:
+    """Return the scan that `analyses.association.associate` describes, everything checked that can be before it."""
+    if permutations is not None and (question.model != "linear" or not question.packed(question.xchr_model)):
+        raise UsageError(
+            "permutations are of the linear model on genotypes: leave out dosage, interaction and codings of two "
+            "terms; a trait of 0 and 1 may be tested by the linear model"
+        )
+    if not view.n_samples:
+        raise InputError(f"no sample is left in the view of {view.path}; nothing can be tested")
+    store = type(view).open(view.path)
+    sample_ids = [str(name) for name in view.sample_ids]
+    tables = [samples_by.read_samples(phenotypes, role="phenotypes")]
+    if covariates is not None:
+        tables.append(samples_by.read_samples(covariates, role="covariates"))
+    aligned = samples_by.align(
+        sample_ids,
+        [str(name) for name in store.sample_ids],
+        tables[0],
+        traits=traits,
+        covariates=tables[1] if covariates is not None else None,
+        covariate_names=covariate_names,
+        strict=strict,
+    )
+    question.check_covariates(aligned.covariate_names)
+    if not view.n_variants:
+        raise InputError(f"no variant of {view.path} is left after region and filters; loosen them")
+    if condition:
+        values = dosages_of(view, store, list(condition), question.dosage)
+        aligned = replace(
+            aligned,
+            covariates=np.column_stack([aligned.covariates, values]),
+            covariate_names=(*aligned.covariate_names, *condition),
+        )
+    sexes = sex_of(tables[::-1], sample_ids, sex)
+    in_order = partial(ordered_map, threads=threads or len(os.sched_getaffinity(0)))
+    return Scan(view, store, question, aligned, sexes, permutations, in_order)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Genotypes of some variants, of which the first is the view's number `start`, all on one kind of contig."""
+
+    start: int
+    block: npt.NDArray[Any]
+    kind: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A question about the variants of a view, ready to run."""
+
+    view: StoreView
+    store: StoreView
+    question: Question
+    aligned: samples_by.AlignedTraits
+    sex: npt.NDArray[np.float64] | None
+    permutations: Permutations | None
+    in_order: Callable[..., Iterator[Any]]
+
+    @cached_property
+    def sites(self) -> dict[str, pa.ChunkedArray]:
+        """The columns that all traits share."""
+        return site_columns(self.view)
+
+    @cached_property
+    def runs(self) -> list[grouping.Run]:
+        """The variants cut where the kind of contig changes."""
+        return grouping.runs(self.view.extents()[0], self.view.contigs)
+
+    @cached_property
+    def parts(self) -> dict[str, grouping.Part]:
+        """How each kind of contig is fitted."""
+        source = self._source()
+        return grouping.parts_of(
+            {run.kind for run in self.runs}, self.aligned, self.sex, self.question, source.columns, source.n_columns
+        )
+
+    def of_traits(self, first: int, last: int) -> Scan:
+        """Return the scan of some of the traits, by number."""
+        some = replace(
+            self.aligned,
+            trait_names=self.aligned.trait_names[first:last],
+            traits=np.ascontiguousarray(self.aligned.traits[:, first:last]),
+        )
+        scan = replace(self, aligned=some)
+        scan.__dict__["sites"] = self.sites  # one and the same memory, so that a file holds it once
+        scan.__dict__["runs"] = self.runs
+        return scan
+
+    def result(self, progress: Callable[[int, int], None] | None = None) -> AssociationResult:
+        """Fit every variant."""
+        estimates = self._estimates(progress)
+        more = self._permutation_columns(estimates)
+        table = table_of(self.sites, self.aligned.trait_names, estimates, more)
+        provenance = self.provenance(self._samples_by_trait(), self._notes(estimates))
+        return AssociationResult(table, provenance, self.view if isinstance(self.view, View) else None)
+
+    def provenance(self, samples_by_trait: dict[str, JsonValue], notes: Sequence[JsonValue]) -> Provenance:
+        """Return what made the result."""
+        question, aligned, wanted = self.question, self.aligned, self.permutations
+        return provenance_of(
+            "associate",
+            self.view,
+            {
+                "model": question.model,
+                "coding": question.coding,
+                "tests": list(question.tests),
+                "rule": question.rule,
+                "traits": list(aligned.trait_names),
+                "covariates": list(aligned.covariate_names),
+                "dosage": question.dosage,
+                "xchr_model": question.xchr_model,
+                "permutations": None if wanted is None else wanted.rule,
+                "samples_by_trait": samples_by_trait,
+                "rows_without_sample": dict(aligned.unknown),
+                "samples_without_row": dict(aligned.absent),
+                "notes": list(notes),
+            },
+            inputs=aligned.inputs,
+            seed=None if wanted is None else wanted.seed,
+        )
+
+    def _source(self) -> Source:
+        return source_of(self.view, self.store, self.question.dosage)
+
+    def _tasks(self, source: Source) -> Iterator[_Task]:
+        size = _VARIANTS_PER_TASK[self.question.model]
+        done = 0
+        for block in source.blocks:
+            for first in range(0, len(block), size):
+                piece = block[first : first + size]
+                for start, stop, kind in grouping.cut(self.runs, done + first, done + first + len(piece)):
+                    yield _Task(start, piece[start - done - first : stop - done - first], kind)
+            done += len(block)
+
+    def _estimates(self, progress: Callable[[int, int], None] | None) -> Estimates:
+        """Fit every variant."""
+        n_traits, n_variants = len(self.aligned.trait_names), self.view.n_variants
+        found = Estimates(n_traits, self.question.tests, self.parts, n_variants)
+        source = self._source()
+
+        def work(task: _Task) -> int:
+            part = self.parts[task.kind]
+            span = slice(task.start, task.start + len(task.block))
+            for group in part.groups:
+                whole = task.block.dtype == np.uint8
+                scale = part.effect_scale if whole else 1.0
+                found.put(group, span, _fit(task.block, source, group, part, self.question), scale)
+            fitted = {trait for group in part.groups for trait in group.traits}
+            rest = [trait for trait in range(n_traits) if trait not in fitted]
+            if rest:
+                found.leave_out(rest, span)
+            return span.stop
+
+        for done in self.in_order(work, self._tasks(source)):
+            if progress is not None:
+                progress(done, n_variants)
+        return found
+
+    def _permutation_columns(self, estimates: Estimates) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the columns of permutation p values, float64[T, V]; none when none are asked for."""
+        wanted = self.permutations
+        if wanted is None:
+            return {}
+        shape = estimates.strength.shape
+        pointwise, of_best = np.full(shape, np.nan), np.full(shape, np.nan)
+        for trait in range(shape[0]):
+            groups = {
+                kind: group for kind, part in self.parts.items() for group in part.groups if trait in group.traits
+            }
+
+            def pieces(groups: dict[str, grouping.Group] = groups) -> Iterator[Piece]:
+                source = self._source()
+                for task in self._tasks(source):
+                    group = groups.get(task.kind)
+                    if group is None:
+                        continue
+                    assert isinstance(group.design, linear.LinearDesign)
+                    block = recoded(task.block, self.question.coding)
+                    yield Piece(task.start, block, group.design, source.columns[group.rows], source.n_columns)
+
+            def number(piece: Piece, trait: int = trait, groups: dict[str, grouping.Group] = groups) -> int:
+                return next(g.traits.index(trait) for g in groups.values() if g.design is piece.design)
+
+            pointwise[trait], of_best[trait] = permutation_p(
+                pieces, number, estimates.strength[trait], wanted, self.in_order
+            )
+        columns = {"p_permutation": pointwise}
+        if not wanted.adaptive:
+            columns["p_max_t"] = of_best
+        return columns
+
+    def _samples_by_trait(self) -> dict[str, JsonValue]:
+        """Return how many samples have each trait and all covariates."""
+        return {
+            name: int(samples_by.complete_samples(self.aligned, trait).size)
+            for trait, name in enumerate(self.aligned.trait_names)
+        }
+
+    def _notes(self, estimates: Estimates) -> list[JsonValue]:
+        """Return sentences on variants that were not tested."""
+        lines: list[JsonValue] = []
+        for kind, part in self.parts.items():
+            if part.filtered is not None:
+                count = sum(run.stop - run.start for run in self.runs if run.kind == kind)
+                lines.append(f"{count:,} variants of {kind} were not tested: {part.filtered}")
+            lines += part.notes
+        groups = [(kind, group) for kind, part in self.parts.items() for group in part.groups]
+        return [*lines, *collinear_notes(self.view, self.store, self.aligned, self.runs, groups, estimates.status)]
+
+
+def _fit(
+    block: npt.NDArray[Any], source: Source, group: grouping.Group, part: grouping.Part, question: Question
+) -> linear.LinearFit | logistic.LogisticFit | linear_terms.TermsFit:
+    firth = question.model == "firth"
+    if group.placed is None:
+        dosage = source.dosage(block, group.rows)
+        if part.halved.size:
+            dosage[:, np.isin(group.rows, part.halved)] *= 0.5
+        rows = terms.terms(dosage, question.coding, group.modifiers if question.interaction else None)
+        if isinstance(group.design, linear.LinearDesign):
+            return linear_terms.fit_terms(rows, group.design)
+        return logistic_terms.fit_terms(rows, group.design, always_firth=firth)
+    packed = recoded(block, question.coding)
+    found: linear.LinearFit | logistic.LogisticFit
+    if isinstance(group.placed, linear.PlacedDesign):
+        found = linear.fit_packed(packed, group.placed)
+    elif question.model == "spa":
+        found = spa.fit_packed(packed, group.placed, p_max=SPA_P_MAX)
+    else:
+        score_p_max = None if firth or question.fit_all else SCORE_P_MAX
+        found = logistic.fit_packed(packed, group.placed, always_firth=firth, score_p_max=score_p_max)
+    if question.coding != "additive":
+        found = replace(found, frequency=frequency_of(block, group.placed.members, group.n_samples))
+    return found
