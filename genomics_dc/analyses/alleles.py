@@ -71,7 +71,7 @@ class Alleles:
 
 def alleles_of(view: StoreView, *, text: bool = True) -> Alleles:
     """Return the ALT alleles of a view, which has at least one variant; without `text` there are no columns."""
-    variants = variant_columns(view, text=text)
+    variants = variant_columns(view, words=text)
     per_site = np.maximum(variants.n_alleles.astype(np.int64) - 1, 1)
     site = np.repeat(np.arange(len(variants)), per_site)
     number = 1 + np.arange(len(site)) - np.repeat(np.cumsum(per_site) - per_site, per_site)

@@ -293,7 +293,7 @@ class _Fitter:
     source: Source
     parts: dict[str, grouping.Part]
     question: Question
-    runs: Sequence[grouping.Run]
+    runs: list[grouping.Run]
     rows: npt.NDArray[np.int64]
 
 
@@ -307,7 +307,7 @@ def _fitted_block(fitter: _Fitter, block: Block) -> list[_Fitted]:
     ]
 
 
-def _tasks_of(block: npt.NDArray[Any], first_of_block: int, runs: Sequence[grouping.Run], size: int) -> Iterator[_Task]:
+def _tasks_of(block: npt.NDArray[Any], first_of_block: int, runs: list[grouping.Run], size: int) -> Iterator[_Task]:
     """Yield the tasks of a block whose first variant is the view's number `first_of_block`."""
     for at in range(0, len(block), size):
         piece, first = block[at : at + size], first_of_block + at

@@ -157,7 +157,7 @@ def ordered_tasks(
     from concurrent.futures import CancelledError
 
     from distributed import KilledWorker
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     reader = blocks[0].reader
     # As a task and not as data: when the worker that holds the plan is lost, another makes it again.
@@ -168,7 +168,7 @@ def ordered_tasks(
         reader.store_hash,
         pure=False,
     )
-    running: deque[Future] = deque()
+    running: deque[Future[Any]] = deque()
     try:
         for item in items:
             running.append(client.submit(_carry_out, plan, item, pure=False))

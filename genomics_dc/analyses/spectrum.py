@@ -136,7 +136,7 @@ def spectrum(
 
     Examples
     --------
-    >>> view.spectrum(groups="samples.tsv", by="super_pop", project=100).plot()  # doctest: +SKIP
+    >>> view.spectrum(groups="samples.tsv", by="super_pop", project=100).plot.spectrum()  # doctest: +SKIP
     """
     if project is not None and project < 2:
         raise UsageError(f"a spectrum is projected to 2 chromosomes or more, not {project}")
