@@ -103,8 +103,9 @@ def compile_everything(tell: Callable[[str, float], None] | None = None) -> tupl
             return time.monotonic() - start, []
         write_cohort(Path(folder))
         say("compiling kernels", 0.0)
-        failed = run_lines(FIRST, Path(folder))
+        # In other processes, all of it: who calls may hold Numba's lock, which threads of this one would wait for.
         with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
+            failed = pool.submit(run_lines, FIRST, Path(folder)).result()
             jobs = [pool.submit(run_lines, lines, Path(folder)) for lines in GROUPS]
             for number, job in enumerate(jobs, start=1):
                 failed += job.result()
