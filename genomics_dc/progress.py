@@ -126,24 +126,27 @@ class _NotebookBar:
         self._handle: Any = None
 
     def show(self, step: str, share: float | None) -> None:
-        from IPython.display import HTML, display
-
+        show = _notebook_display()
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + _SHOW_EVERY_S
         value = "" if share is None else f' value="{share:.4f}"'
-        page = HTML(f"<progress{value}></progress> {escape(_sentence(step, share, now - self._start))}")
+        page = show.HTML(f"<progress{value}></progress> {escape(_sentence(step, share, now - self._start))}")
         if self._handle is None:
-            self._handle = display(page, display_id=True)
+            self._handle = show.display(page, display_id=True)
         else:
             self._handle.update(page)
 
     def clear(self) -> None:
         if self._handle is not None:
-            from IPython.display import HTML
+            self._handle.update(_notebook_display().HTML(""))
 
-            self._handle.update(HTML(""))
+
+def _notebook_display() -> Any:
+    from IPython import display
+
+    return display
 
 
 def _sentence(step: str, share: float | None, elapsed_s: float) -> str:

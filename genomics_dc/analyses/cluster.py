@@ -12,7 +12,6 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -36,12 +35,12 @@ _WORKER_WAIT_S: Final = 600.0
 _IN_FLIGHT_PER_THREAD: Final = 2
 _TASKS_PER_THREAD_MIN: Final = 4  # however small a cohort, every thread gets so many tasks, if there are as many chunks
 _TASK_BYTES: Final = 64 << 20  # chunks that one task reads, one after another: enough to be worth a message
-_CLUSTER: ContextVar[Client | None] = ContextVar("cluster", default=None)
+_in_use: list[Client] = []  # the last is in use, for every thread of this process
 
 
 def cluster_in_use() -> Client | None:
     """Return the client of the cluster that `use_cluster` chose, or None."""
-    return _CLUSTER.get()
+    return _in_use[-1] if _in_use else None
 
 
 @contextmanager
@@ -74,12 +73,12 @@ def use_cluster(cluster: Any, *, wait_s: float = _WORKER_WAIT_S) -> Iterator[Non
         yield
         return
     client, ours = _client_of(cluster)
-    before = _CLUSTER.set(client)
+    _in_use.append(client)
     try:
         _await_worker(client, wait_s)
         yield
     finally:
-        _CLUSTER.reset(before)
+        _in_use.remove(client)
         if ours:
             client.close()
 
@@ -158,7 +157,7 @@ def ordered_tasks(
     from concurrent.futures import CancelledError
 
     from distributed import KilledWorker
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     reader = blocks[0].reader
     # As a task and not as data: when the worker that holds the plan is lost, another makes it again.
@@ -169,7 +168,7 @@ def ordered_tasks(
         reader.store_hash,
         pure=False,
     )
-    running: deque[Future] = deque()
+    running: deque[Future[Any]] = deque()
     try:
         for item in items:
             running.append(client.submit(_carry_out, plan, item, pure=False))

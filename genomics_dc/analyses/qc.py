@@ -233,17 +233,21 @@ def variant_quality(
     strict: bool = False,
     threads: int = 1,
     progress: Callable[[str, float], None] | None = None,
+    sex: Any = None,
+    pedigree: Any = None,
+    batches: Any = None,
+    phenotypes: Any = None,
     trait: str | None = None,
-    **tables: Any,
 ) -> VariantQC:
     """Return the variants of `quality` alone, and faster: what the store has counted already is not counted again.
 
-    `tables` are sex, pedigree, batches and phenotypes, as `quality` takes them; the last takes `trait` too.
+    Parameters are those of `quality`.
 
     Examples
     --------
     >>> variant_quality(open_store("cohort.vcz")).write("variants.parquet")  # doctest: +SKIP
     """
+    tables = {"sex": sex, "pedigree": pedigree, "batches": batches, "phenotypes": phenotypes}
     counted = _Counted.of(view, tables, trait, strict, thresholds, threads, progress, of_samples=False)
     return counted.variants(counted.provenance("variant_qc"))[0]
 
@@ -255,14 +259,16 @@ def sample_quality(
     strict: bool = False,
     threads: int = 1,
     progress: Callable[[str, float], None] | None = None,
-    **tables: Any,
+    sex: Any = None,
+    groups: Any = None,
 ) -> SampleQC:
-    """Return the samples of `quality` alone; `tables` are sex and groups, as `quality` takes them.
+    """Return the samples of `quality` alone; parameters are those of `quality`.
 
     Examples
     --------
-    >>> sample_quality(open_store("cohort.vcz")).write("samples.tsv")  # doctest: +SKIP
+    >>> sample_quality(open_store("cohort.vcz")).write("sample_qc.tsv")  # doctest: +SKIP
     """
+    tables = {"sex": sex, "groups": groups}
     counted = _Counted.of(view, tables, None, strict, thresholds, threads, progress, of_variants=False)
     return counted.samples(counted.provenance("sample_qc"), threads)[0]
 

@@ -50,13 +50,18 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
     (
         "qc cohort.vcz --output qc --threads 2",
         "qc cohort.vcz --output qc_some --keep keep.txt --maf 0.02",
-        "qc cohort.vcz --output qc_all --sex sex.tsv --pedigree cohort.fam --batches more.tsv --groups more.tsv",
+        "qc cohort.vcz --output qc_all --sex cohort.fam --pedigree cohort.fam --batches more.tsv --groups more.tsv "
+        "--phenotypes traits.tsv --trait case",
         "kinship cohort.vcz --output kinship.tsv --threads 2",
         "kinship cohort.vcz --output kinship_some.tsv --keep keep.txt",
         "ld-prune cohort.vcz --output pruned.prune.in",
         "ld-prune cohort.vcz --output pruned_some.prune.in --keep keep.txt --window-variants 50",
         "pca cohort.vcz --output pcs.tsv -k 4 --extract pruned.prune.in",
         "pca cohort.vcz --output pcs_some.tsv -k 4 --keep keep.txt",
+        "pca cohort.vcz --output pcs_related.tsv -k 3 --unrelated",
+        "grm cohort.vcz --output relations",
+        "fst cohort.vcz --groups more.tsv --output fst.tsv",
+        "ancestry cohort.vcz --reference cohort.vcz --groups more.tsv --output ancestry.tsv",
         "ld cohort.vcz --output pairs.tsv --d-prime",
         "ld-score cohort.vcz --output scores.tsv",
         "frequencies cohort.vcz --groups more.tsv --by batch --output frequencies.parquet",
@@ -65,16 +70,17 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
         "private cohort.vcz --groups more.tsv --by batch --output private",
     ),
     (
-        "associate cohort.vcz --phenotypes traits.tsv --traits height,weight --covariates more.tsv -o linear.parquet",
+        "associate cohort.vcz --phenotypes traits.tsv --traits height,weight -o linear.parquet "
+        "--covariates more.tsv --covariate-names age,batch",
         "associate cohort.vcz --phenotypes traits.tsv --traits height -o some.tsv --keep keep.txt",
         "associate cohort.vcz --phenotypes traits.tsv --traits height,same -o two.tsv",
-        "associate cohort.vcz --phenotypes traits.tsv --traits case --covariates more.tsv --model logistic -o l.tsv",
+        "associate cohort.vcz --phenotypes traits.tsv --traits case --model logistic -o l.tsv "
+        "--covariates more.tsv --covariate-names age,batch",
         "associate cohort.vcz --phenotypes traits.tsv --traits case --model logistic --fit-all -o all.tsv",
         "associate cohort.vcz --phenotypes traits.tsv --traits case --model firth -o firth.tsv",
+        "associate cohort.vcz --phenotypes traits.tsv --traits height -o other.tsv",
+        "meta some.tsv other.tsv --output meta.tsv",
         "clump cohort.vcz --association some.tsv --p1 0.5 --p2 0.9 --output clumps.tsv",
-        "meta some.tsv two.tsv --trait height --output meta.tsv",
-        "frequencies cohort.vcz --groups traits.tsv --by case --output frequencies.tsv",
-        "private cohort.vcz --groups traits.tsv --by case --output private",
         "gene-counts cohort.vcz --annotation genes.parquet --phenotypes traits.tsv --trait case -o genes.tsv",
     ),
 )
@@ -98,8 +104,8 @@ def compile_everything(tell: Callable[[str, float], None] | None = None) -> tupl
             return time.monotonic() - start, []
         write_cohort(Path(folder))
         say("compiling kernels", 0.0)
+        # In other processes, all of it: who calls may hold Numba's lock, which threads of this one would wait for.
         with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
-            # Not here: who compiles holds Numba's lock, and the threads of a build would wait for it without end.
             failed = pool.submit(run_lines, FIRST, Path(folder)).result()
             jobs = [pool.submit(run_lines, lines, Path(folder)) for lines in GROUPS]
             for number, job in enumerate(jobs, start=1):

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 _SAMPLES: Final = 48
+_MEN: Final = 24
 _HEADER: Final = """##fileformat=VCFv4.3
 ##contig=<ID=20,length=64444167>
 ##contig=<ID=21,length=46709983>
@@ -35,10 +36,9 @@ def write_cohort(folder: Path) -> None:
     names = [f"S{number:04d}" for number in range(_SAMPLES)]
     records = [_record(rng, "20", 10_000 + 40 * row, row) for row in range(400)]
     records += [_record(rng, "21", 10_000 + 40 * row, 1000 + row, n_alts=2 + row % 2) for row in range(40)]
-    records += [_record(rng, "X", 5_000_000 + 40 * row, 2000 + row, haploid=24) for row in range(60)]
-    whole = [(fields, calls) for fields, calls in records]
-    _write(folder / "whole.vcf", names, whole)
-    first, second = whole[:420], whole[420:]
+    records += [_record(rng, "X", 5_000_000 + 40 * row, 2000 + row, haploid=_MEN) for row in range(60)]
+    _write(folder / "whole.vcf", names, records)
+    first, second = records[:420], records[420:]
     _write(folder / "north.vcf", names[:8], [(fields, calls[:8]) for fields, calls in first])
     _write(folder / "later.vcf", names[:8], [(fields, calls[:8]) for fields, calls in second])
     _write(folder / "south.vcf", names[10:18], [(fields, calls[10:18]) for fields, calls in first])
@@ -52,8 +52,16 @@ def write_cohort(folder: Path) -> None:
         lines.append(f"{name}\t{height[row]:.4f}\t{weight}\t{rng.normal():.4f}\t{int(rng.random() < 0.4)}")
     (folder / "traits.tsv").write_text("\n".join(lines) + "\n")
     _write_consequences(folder / "genes.parquet", [fields for fields, _ in whole])
-    lines = ["sample_id\tage\tbatch", *(f"{name}\t{rng.normal():.4f}\t{row % 2}" for row, name in enumerate(names))]
+    lines = ["sample_id\tage\tbatch\tgroup"]
+    lines += [f"{name}\t{rng.normal():.4f}\t{row % 2}\t{row % 3}" for row, name in enumerate(names)]
     (folder / "more.tsv").write_text("\n".join(lines) + "\n")
+    # those with one copy on X are men; the first ten are children of the next and of the last
+    lines = [
+        f"family\t{name}\t{names[-1 - row] if row < 10 else 0}\t{names[10 + row] if row < 10 else 0}\t"
+        f"{1 if row >= _SAMPLES - _MEN else 2}"
+        for row, name in enumerate(names)
+    ]
+    (folder / "cohort.fam").write_text("\n".join(lines) + "\n")
 
 
 def _record(

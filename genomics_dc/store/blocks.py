@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -23,7 +22,7 @@ from genomics_dc.store.ordered import default_threads, ordered
 Rows = npt.NDArray[np.int64]
 
 _AHEAD_BYTES: Final = 256 << 20
-_CEILING: ContextVar[int | None] = ContextVar("memory_ceiling", default=None)
+_ceilings: list[int] = []  # the last holds, for every thread of this process
 _ARRAY_OF_FIELD: Final[Mapping[str, str]] = {
     schema.FIELD_DOSAGE: schema.PACKED_DOSAGE,
     schema.FIELD_PACKED: schema.PACKED_DOSAGE,
@@ -37,11 +36,14 @@ def memory_ceiling(ceiling_bytes: int | None) -> Iterator[None]:
     Fewer blocks are then in work at once, which changes no result. A single block that does not fit raises
     ResourceError, which says how much would do.
     """
-    before = _CEILING.set(ceiling_bytes if ceiling_bytes is not None else _CEILING.get())
+    if ceiling_bytes is None:
+        yield
+        return
+    _ceilings.append(ceiling_bytes)
     try:
         yield
     finally:
-        _CEILING.reset(before)
+        _ceilings.pop()
 
 
 @dataclass(frozen=True, repr=False)
@@ -173,9 +175,9 @@ class Blocks(Iterator[Block]):
         ResourceError
             When not one fits below the ceiling.
         """
-        ceiling = _CEILING.get()
-        if ceiling is None:
+        if not _ceilings:
             return None
+        ceiling = _ceilings[-1]
         held = _resident_bytes()
         if ceiling - held < self.reader.block_bytes:
             needed = held + self.reader.block_bytes

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from genomics_dc.analyses import cluster, standardised_cohort
 from genomics_dc.analyses.cluster import use_cluster
 from genomics_dc.analyses.parallel import ordered_map, travels
 from genomics_dc.analyses.view import open_store
@@ -57,8 +58,8 @@ def client():
         dask.config.set({"distributed.scheduler.allowed-failures": 1}),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
+        ) as local,
+        distributed.Client(local, set_as_default=False) as client,
     ):
         yield client
 
@@ -87,10 +88,33 @@ def test_cut_blocks_and_chosen_samples_and_variants_travel(cohort, client):
     assert len(here) > 2 * len(list(view.blocks("dosage").rows_of_chunks()))
 
 
-def test_quality_has_the_same_bytes(cohort, client, tmp_path):
-    here = cohort.qc(threads=2)
+@pytest.fixture
+def journeys(monkeypatch):
+    """How often blocks were sent to the workers."""
+    sent = []
+
+    real = cluster.ordered_tasks
+
+    def counted(client, function, blocks, items):
+        sent.append(function)
+        return real(client, function, blocks, items)
+
+    monkeypatch.setattr(cluster, "ordered_tasks", counted)
+    monkeypatch.setattr(standardised_cohort, "ordered_tasks", counted)
+    return sent
+
+
+@pytest.mark.parametrize("options", [{}, {"sex": True, "batches": True}], ids=["plain", "tables"])
+@pytest.mark.parametrize("some", [False, True], ids=["all", "some"])
+def test_quality_has_the_same_bytes(cohort, client, tmp_path, journeys, options, some):
+    ids = [str(name) for name in cohort.sample_ids]
+    facts = pd.DataFrame({"sample_id": ids, "sex": [1, 2] * 15, "batch": ["a", "b", "c"] * 10})
+    options = dict.fromkeys(options, facts)
+    view = cohort.samples(ids[20:2:-1]).variants(maf=0.05) if some else cohort
+    here = view.qc(threads=2, **options)
     with use_cluster(client):
-        there = cohort.qc(threads=2)
+        there = view.qc(threads=2, **options)
+    assert len(journeys) >= 4  # two bits, whole genotypes, depth, quality
     for table in ("variants", "samples", "steps"):
         assert getattr(there, table).table.equals(getattr(here, table).table)
         one, other = (
@@ -101,11 +125,31 @@ def test_quality_has_the_same_bytes(cohort, client, tmp_path):
 
 
 @pytest.mark.parametrize(("model", "traits"), [("linear", ["height", "weight"]), ("logistic", ["case"])])
-def test_association_has_the_same_bytes(cohort, people, client, tmp_path, model, traits):
+def test_association_has_the_same_bytes(cohort, people, client, tmp_path, journeys, model, traits):
     options = {"traits": traits, "covariates": None, "model": model}
     cohort.associate(people, **options, threads=2).write(tmp_path / "here.parquet")
     with use_cluster(client):
         cohort.associate(people, **options).write(tmp_path / "there.parquet")
+    assert journeys
+    assert (tmp_path / "here.parquet").read_bytes() == (tmp_path / "there.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("some", [False, True], ids=["all", "some"])
+def test_components_have_the_same_bytes(cohort, client, tmp_path, journeys, some):
+    view = cohort.samples(cohort.sample_ids[25:2:-1]).variants(maf=0.2) if some else cohort
+    view.pca(3, threads=2).write(tmp_path / "here.parquet")
+    with use_cluster(client):
+        there = view.pca(3)
+    there.write(tmp_path / "there.parquet")
+    assert len(journeys) > 2  # counts, and a journey a pass
+    assert (tmp_path / "here.parquet").read_bytes() == (tmp_path / "there.parquet").read_bytes()
+
+
+def test_frequencies_have_the_same_bytes(cohort, client, tmp_path, journeys):
+    cohort.frequencies().write(tmp_path / "here.parquet")
+    with use_cluster(client):
+        cohort.frequencies().write(tmp_path / "there.parquet")
+    assert journeys
     assert (tmp_path / "here.parquet").read_bytes() == (tmp_path / "there.parquet").read_bytes()
 
 
@@ -177,9 +221,9 @@ def test_an_address_without_a_scheduler_is_one_sentence(monkeypatch):
 
 def test_a_scheduler_without_workers_is_told():
     with (
-        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty,
         pytest.raises(ResourceError, match=r"no worker came to the scheduler .* within 0.2 s; start one with"),
-        use_cluster(cluster, wait_s=0.2),
+        use_cluster(empty, wait_s=0.2),
     ):
         pass
 

@@ -15,7 +15,7 @@ from genomics_dc.cli.main import app
 
 # Commands without a kernel of their own, or that take what only an installed genome or registry gives.
 WITHOUT = {
-    *("demo", "doctor", "run", "annotate", "screen", "report"),
+    *("demo", "doctor", "run", "annotate", "screen", "report", "consequence-counts", "gene-counts"),
     *("store plan", "store info", "store publish", "store sweep", "store prove-reference"),
 }
 GROUPS_WITHOUT = {"cohort", "audit", "calls", "hail"}

@@ -33,7 +33,7 @@ _CALL = """
 import json, resource, sys, time
 from genomics_dc.analyses.view import open_store
 view = open_store({store!r})
-{before}
+{call}
 start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
 {call}
 wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
@@ -60,13 +60,12 @@ class Step:
         return self.cpu_s / self.units * self.units_at_scale / HOURS
 
 
-def measured(store: Path, call: str, *, before: str = "", more: str = "None") -> dict[str, float]:
-    """Run a call in a fresh Python; its first run is thrown away, so that nothing is compiled or read from disk."""
-    code = _CALL.format(store=str(store), before=before, call=call, more=more)
-    for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(done.stderr[-2000:])
+def measured(store: Path, call: str, *, more: str = "None") -> dict[str, float]:
+    """Run a call twice in a fresh Python and give the second: nothing is compiled, and the store is in memory."""
+    code = _CALL.format(store=str(store), call=call, more=more)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -86,11 +85,13 @@ def steps_of(vcf: Path, phenotypes: Path, covariates: Path, store: Path, threads
     view = open_store(store)
     genotypes = view.n_samples * view.n_variants
     whole = SAMPLES * VARIANTS
-    found = [Step("build the store", taken["cpu"], taken["wall"], taken["peak"], genotypes, "genotype", whole)]
+    print(f"built in {taken['wall']:.0f} s", file=sys.stderr)  # noqa: T201
+    found = [Step("build the store", taken["cpu"], taken["wall"], int(taken["peak"]), genotypes, "genotype", whole)]
 
     def add(name: str, call: str, units: float, unit: str, at_scale: float, **options: str) -> dict[str, float]:
         one = measured(store, call, **options)
-        found.append(Step(name, one["cpu"], one["wall"], one["peak"], units, unit, at_scale))
+        found.append(Step(name, one["cpu"], one["wall"], int(one["peak"]), units, unit, at_scale))
+        print(f"{name}: {one['cpu']:.2f} s of processor", file=sys.stderr, flush=True)  # noqa: T201
         return one
 
     add("verify", "from genomics_dc.store import verify_store; verify_store(view.path)", genotypes, "genotype", whole)
