@@ -76,4 +76,4 @@ def test_components_are_those_of_scikit_allel(tmp_path):
     assert np.abs((theirs * result.vectors()).sum(axis=0)) == pytest.approx(1, abs=1e-5)
     # Patterson divides by sqrt(pq), we by sqrt(2pq)
     ours = result.eigenvalues * result.n_variants
-    np.testing.assert_allclose(ours, model.explained_variance_ * (len(theirs) - 1) / 2, rtol=1e-4)
+    np.testing.assert_allclose(ours, model.explained_variance_ * len(theirs) / 2, rtol=1e-4)
