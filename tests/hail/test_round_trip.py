@@ -7,7 +7,7 @@ import pytest
 
 from genomics_dc import hail_bridge
 from genomics_dc.analyses.view import open_store
-from genomics_dc.errors import BuildMismatchError, InputError, OutputExistsError, UsageError
+from genomics_dc.errors import BuildMismatchError, InputError, OutputExistsError, ResourceError, UsageError
 from genomics_dc.store import build_store, export_vcf, verify_store
 from tests.builders import write_cohort_vcf, write_vcf
 from tests.store.test_store_equals_vcf import HARD_DECLARATIONS, HARD_RECORDS
@@ -121,7 +121,7 @@ def test_contigs_get_the_name_of_the_genome_and_their_own_again(hail, quality_st
 def test_fields_gone_and_new(hail, quality_store, tmp_path):
     mt = hail_bridge.to_hail(open_store(quality_store), tmp_path / "cohort.mt")
     mt = hail.variant_qc(mt.drop("GQ"))
-    mt = mt.annotate_rows(info=mt.info.annotate(rate=mt.variant_qc.call_rate), filters={"new"})
+    mt = mt.annotate_rows(info=mt.info.annotate(rate=mt.variant_qc.call_rate), filters={"new"}, qual=hail.str("high"))
     mt = mt.annotate_entries(pair=hail.struct(a=1), twice=[2 * mt.DP, mt.DP]).annotate_cols(age=30)
     said = []
     hail_bridge.from_hail(mt, tmp_path / "back.vcz", note=said.append)
@@ -129,8 +129,8 @@ def test_fields_gone_and_new(hail, quality_store, tmp_path):
     assert {"call_DP", "call_twice", "variant_rate"} <= set(back.fields)
     assert "call_GQ" not in back.fields
     assert set(back.sites().filters) == {"new"}
-    assert len(said) == 3
-    assert all(any(name in sentence for sentence in said) for name in ("pair", "variant_qc", "age"))
+    assert len(said) == 4
+    assert all(any(name in sentence for sentence in said) for name in ("pair", "variant_qc", "qual", "age"))
     export_vcf(back, tmp_path / "back.vcf")
     depth = np.concatenate([block.call_DP for block in back.blocks("call_DP")])
     twice = np.concatenate([block.call_twice for block in back.blocks("call_twice")])
@@ -188,6 +188,11 @@ def test_empty_and_unkeyed(hail, quality_store, tmp_path):
         hail_bridge.to_hail(open_store(quality_store).samples([]))
     with pytest.raises(InputError, match="has no variants"):
         hail_bridge.to_hail(open_store(quality_store).variants(index=[]))
+    mt = hail_bridge.to_hail(open_store(quality_store).variants(index=[3]))
+    with pytest.raises(ResourceError, match="the folder does not exist"):
+        hail_bridge.from_hail(mt, tmp_path / "nowhere" / "made.vcz")
+    with pytest.raises(InputError, match="no entry field"):
+        hail_bridge.from_hail(mt.select_entries(pair=hail.struct(a=1)), tmp_path / "made.vcz")
     made = hail.balding_nichols_model(3, 4, 5)
     with pytest.raises(InputError, match="columns by sample_idx"):
         hail_bridge.from_hail(made, tmp_path / "made.vcz")

@@ -8,6 +8,7 @@ from typing import Any
 
 from genomics_dc.analyses.hail_bridge.calls import TEXT_KEY, as_text
 from genomics_dc.analyses.hail_bridge.outward import ROW
+from genomics_dc.errors import InputError
 from genomics_dc.store import schema
 from genomics_dc.store.validate.reserved import reserved
 from genomics_dc.store.vcf.header import FIXED_COLUMNS, Field, VcfHeader, parse_header
@@ -67,12 +68,24 @@ class Kept:
 
 
 def kept_fields(hail: Any, mt: Any, old_header: str) -> Kept:
-    """Return what of a MatrixTable goes into a store; declarations of the header that it came with stay as they are."""
+    """Return what of a MatrixTable goes into a store; declarations of the header that it came with stay as they are.
+
+    Raises
+    ------
+    InputError
+        When no entry field is of a type that VCF has.
+    """
     old = _parsed(old_header)
     left_out: list[str] = []
     has_info = "info" in mt.row and isinstance(mt.info.dtype, hail.tstruct)
     info = _declared(hail, "INFO", mt.info.dtype if has_info else {}, old.info if old else {}, left_out)
     formats = _declared(hail, "FORMAT", mt.entry.dtype, old.format if old else {}, left_out)
+    if not formats:
+        raise InputError("the MatrixTable has no entry field that a VCF can hold; a store needs one, such as GT")
+    of_vcf = {"rsid": hail.tstr, "qual": hail.tfloat64, "filters": hail.tset(hail.tstr)}
+    wrong = [name for name, dtype in of_vcf.items() if name in mt.row and mt[name].dtype != dtype]
+    left_out += [f"row field {name} is not kept: it is {mt[name].dtype}, not {of_vcf[name]}" for name in wrong]
+    mt = mt.drop(*wrong)
     others = [name for name in mt.row if name not in {*_KEYS, *_ROW_FIELDS, ROW}]
     left_out += [f"row field {name} is not kept: a VCF has rsid, qual, filters and info" for name in others]
     left_out += [f"column field {name} is not kept: a VCF has the sample id only" for name in mt.col_value]

@@ -15,7 +15,7 @@ from genomics_dc.analyses.hail_bridge.genome import BUILDS, build_named, names_i
 from genomics_dc.analyses.hail_bridge.numbers import INFO_COLUMN, QUALITY_COLUMN
 from genomics_dc.analyses.hail_bridge.outward import GLOBALS, ROW
 from genomics_dc.errors import BuildMismatchError, InputError
-from genomics_dc.files import refuse_existing
+from genomics_dc.files import explain_os_errors, refuse_existing
 from genomics_dc.store.build import DEFAULT_MEMORY_BYTES, build_store
 from genomics_dc.store.ordered import default_threads
 from genomics_dc.store.vcf.bgzf_writer import BgzfWriter
@@ -95,11 +95,15 @@ def from_hail(
     kept = kept_fields(hail, mt, old_header)
     for sentence in kept.left_out:
         (note or _ignore)(sentence)
-    with tempfile.TemporaryDirectory(prefix=".from-hail-", dir=final.parent) as scratch:
+    with (
+        explain_os_errors(final),
+        tempfile.TemporaryDirectory(prefix=".from-hail-", dir=final.parent) as scratch,
+    ):
         shards, text = Path(scratch) / "shards.vcf.bgz", Path(scratch) / "cohort.vcf.gz"
         tell("Hail writes", 0.0)
-        hail.export_vcf(kept.table, session.url(shards), parallel="separate_header")
-        _join(hail, mt, kept, shards, text, old_header)
+        with session.explained(hail, "writing the MatrixTable as VCF"):
+            hail.export_vcf(kept.table, session.url(shards), parallel="separate_header")
+            _join(hail, kept, shards, text, old_header)
         tell("Building", 0.5)
         return build_store(
             text,
@@ -141,13 +145,18 @@ def _require_keys(hail: Any, mt: Any) -> None:
         )
 
 
-def _join(hail: Any, mt: Any, kept: Kept, shards: Path, path: Path, old_header: str) -> None:
+def _join(hail: Any, kept: Kept, shards: Path, path: Path, old_header: str) -> None:
     """Write Hail's shards as one VCF under the header of the store, records of one position in their old order."""
-    genome = mt.locus.dtype.reference_genome
+    table = kept.table
+    genome = table.locus.dtype.reference_genome
     old = parse_header(old_header.encode(), "the header of the MatrixTable").contigs if old_header else {}
     names = {name.encode(): there.encode() for name, there in names_in_store(genome.contigs, list(old)).items()}
-    samples = mt.col_key[0].collect()
-    filters = mt.aggregate_rows(hail.agg.explode(hail.agg.collect_as_set, mt.filters)) if "filters" in mt.row else set()
+    samples = table.col_key[0].collect()
+    filters = (
+        table.aggregate_rows(hail.agg.explode(hail.agg.collect_as_set, table.filters))
+        if "filters" in table.row
+        else set()
+    )
     head = kept.header(samples, filters, {} if old else {name: genome.lengths[name] for name in genome.contigs})
     with open(path, "wb") as handle, BgzfWriter(handle, threads=default_threads(), level=_FAST_LEVEL) as packed:
         packed.write(head.encode())

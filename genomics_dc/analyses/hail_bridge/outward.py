@@ -92,7 +92,8 @@ def to_hail(
             text = Path(scratch) / "view.vcf.bgz"
             _write(view, declared, text, tell)
             tell("Hail reads", 0.5)
-            _import(hail, text, view, declared, genome).write(session.url(staging), overwrite=True)
+            with session.explained(hail, f"reading the records of {view.path}"):
+                _import(hail, text, view, declared, genome).write(session.url(staging), overwrite=True)
         n_rows = hail.read_matrix_table(session.url(staging)).count_rows()
         if n_rows != view.n_variants:
             raise InputError(

@@ -6,6 +6,8 @@ import os
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,16 @@ def _require_java() -> None:
             ) from None
     else:
         os.environ["JAVA_HOME"] = str(java_home)
+
+
+@contextmanager
+def explained(hail: Any, doing: str) -> Iterator[None]:
+    """Turn Hail's failure into one sentence: its own text may hold a person's genotypes, and stays in the traceback."""
+    try:
+        yield
+    except hail.utils.FatalError as error:
+        kind = str(error).rpartition("Error summary: ")[2].partition(":")[0].strip()
+        raise ToolError(f"Hail failed while {doing} ({kind or 'no reason given'}); its log says more") from error
 
 
 def url(path: Path) -> str:
