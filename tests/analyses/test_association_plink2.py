@@ -72,7 +72,12 @@ def cohort(tmp_path_factory):
     sexes.rename(columns={"sex": "SEX"}).to_csv(folder / "c.psam", sep="\t", index=False)
     build_store(folder / "c.vcf", folder / "c.vcz")
     for field in ("GT", "DS", "GP"):
-        words = ["plink2", "--vcf", folder / "c.vcf", *([f"dosage={field + '-force' * (field == 'GP')}"] if field != "GT" else [])]
+        words = [
+            "plink2",
+            "--vcf",
+            folder / "c.vcf",
+            *([f"dosage={field + '-force' * (field == 'GP')}"] if field != "GT" else []),
+        ]
         words += ["--psam", folder / "c.psam", "--make-pgen", "--out", folder / field]
         subprocess.run([str(word) for word in words], check=True, capture_output=True)
     return folder
