@@ -138,7 +138,7 @@ def _value_bytes(kind: int, value: Any) -> bytes:
     if kind == _DOUBLE:
         return struct.pack("<d", value)
     if kind == _BINARY:
-        return _varint(len(value)) + value
+        return _varint(len(value)) + bytes(value)
     if kind == _STRUCT:
         return value if isinstance(value, bytes) else _struct_bytes(value)
     of, items = value

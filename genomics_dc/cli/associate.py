@@ -26,7 +26,7 @@ from genomics_dc.errors import UsageError
 from genomics_dc.files import refuse_existing
 
 if TYPE_CHECKING:
-    from genomics_dc.analyses.association_file import AssociationFile
+    from genomics_dc.analyses.association_result import AssociationFile
 
 _PLINK2_SUFFIXES = frozenset({".linear", ".logistic", ".firth", ".hybrid"})
 

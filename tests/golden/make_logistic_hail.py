@@ -31,11 +31,9 @@ def main():
     for test in ("wald", "firth", "score"):
         table = hl.logistic_regression_rows(test, y=y, x=x, covariates=covariates, max_iterations=100, tolerance=1e-10)
         fields = {"beta": table.beta if test != "score" else hl.missing("float64"), "p_value": table.p_value}
-        for row in table.select(**fields).collect():
-            found.append([row.locus.position, test, row.beta, row.p_value])
+        found += [[row.locus.position, test, row.beta, row.p_value] for row in table.select(**fields).collect()]
     table = hl.linear_regression_rows(y=y, x=x, covariates=covariates)
-    for row in table.collect():
-        found.append([row.locus.position, "linear", row.beta, row.p_value])
+    found += [[row.locus.position, "linear", row.beta, row.p_value] for row in table.collect()]
     pd.DataFrame(found, columns=["position", "test", "beta", "p_value"]).to_csv(
         HERE / "logistic_hail.tsv", sep="\t", index=False, na_rep="NA"
     )

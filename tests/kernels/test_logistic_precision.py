@@ -1,4 +1,4 @@
-"""Who is the more exact where we and PLINK 2 differ: both against Newton's method in 60 decimal digits (golden file)."""
+"""Who is the more exact where we and PLINK 2 differ: both against Newton's method in 60 decimal digits (golden)."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_saddlepoint_equals_its_formula_in_fifty_digits():
                 slope = lambda t, pairs=pairs: sum(  # noqa: E731
                     x * (y * mpmath.e ** (x * t) / (1 - y + y * mpmath.e ** (x * t)) - y) for x, y in pairs
                 )
-                t = mpmath.findroot(lambda t, slope=slope: slope(t) - score, 0.1)
+                t = mpmath.findroot(lambda t, slope=slope, score=score: slope(t) - score, 0.1)
                 value = sum(mpmath.log(1 - y + y * mpmath.e ** (x * t)) - x * t * y for x, y in pairs)
                 bend = mpmath.diff(slope, t)
                 w_root = mpmath.sqrt(2 * (t * score - value))
