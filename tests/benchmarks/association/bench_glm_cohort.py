@@ -1,6 +1,6 @@
 """Association paired with `plink2 --glm` on a made-up cohort: run by hand, prints ratios, asserts nothing about time.
 
-    python tests/benchmarks/association/bench_glm_cohort.py S.vcf.gz S.pheno S.covar [--rounds 3] [--what linear,many,cc]
+    python tests/benchmarks/association/bench_glm_cohort.py S.vcf.gz S.pheno S.covar [--rounds 3] [--what many,cc]
 
 The cohort is a VCF, a table of traits y1 .. y100 and cc (0 and 1, or 1 and 2), and a table of covariates. Each round
 runs, back to back: the whole `plink2` command on its own .pgen, and our call in a running Python, the store read from
@@ -45,7 +45,8 @@ def compare(ours, theirs, model):
     hits = [set(np.flatnonzero(column < 5e-8)) for column in (ours["p_value"], theirs["P"])]
     return (
         f"p below 0.05: {small.sum():,}, of them {int((p[small] > 1e-4).sum())} differ by more than 1e-4, the most by "
-        f"{p[small].max():.1e}; hits {len(hits[0])} and {len(hits[1])}, {'the same' if hits[0] == hits[1] else 'OTHERS'}"
+        f"{p[small].max():.1e}; hits {len(hits[0])} and {len(hits[1])}, "
+        f"{'the same' if hits[0] == hits[1] else 'OTHERS'}"
     )
 
 
