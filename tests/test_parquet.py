@@ -1,4 +1,4 @@
-"""Parquet with shared columns: other programs read it whole, a part that repeats lies there once, the bytes are fixed."""
+"""Parquet with shared columns: other programs read it whole, what repeats lies there once, the bytes are fixed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def repeating(n_rows, n_chunks, seed, missing):
     """A table whose position, name and class are the same memory in each chunk, with its own floats and labels."""
     rng = np.random.default_rng(seed)
     position = pa.array(np.arange(n_rows))
-    name = pa.array([f"rs{number}" for number in range(n_rows)])
+    name = pa.array([f"rs{number}" for number in range(n_rows)], pa.string())
     kind = pa.array([("A", None, "long text")[number % 3] for number in range(n_rows)], pa.string()).dictionary_encode()
     values = rng.normal(size=(n_chunks, n_rows))
     values[rng.random(values.shape) < missing] = np.nan
