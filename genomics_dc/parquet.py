@@ -22,7 +22,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 _MAGIC = b"PAR1"
-_ROWS_PER_GROUP_MAX = 1 << 20
+_ROWS_PER_GROUP_MIN, _ROWS_PER_GROUP_MAX = 1 << 15, 1 << 20
 _Fields = list[tuple[int, int, Any]]
 # A way to call a function on each item and to give the answers in the order of the items: `map`, or threads.
 Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -138,7 +138,7 @@ def _value_bytes(kind: int, value: Any) -> bytes:
     if kind == _DOUBLE:
         return struct.pack("<d", value)
     if kind == _BINARY:
-        return _varint(len(value)) + value
+        return _varint(len(value)) + bytes(value)
     if kind == _STRUCT:
         return value if isinstance(value, bytes) else _struct_bytes(value)
     of, items = value
@@ -240,6 +240,28 @@ def _key(name: str, values: pa.Array) -> tuple[Any, ...]:
     return (name, len(values), places)
 
 
+def _row_groups(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Yield the rows by chunk; chunks that are too small to be worth a row group are joined."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in table.to_batches(max_chunksize=_ROWS_PER_GROUP_MAX):
+        if waiting and rows + batch.num_rows > _ROWS_PER_GROUP_MIN:
+            yield _joined(waiting)
+            waiting, rows = [], 0
+        if batch.num_rows:
+            waiting.append(batch)
+            rows += batch.num_rows
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    (one,) = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
+    return one
+
+
 class RepeatingWriter:
     """Writes tables of one schema one after another into an open file; `close` writes the footer."""
 
@@ -255,9 +277,9 @@ class RepeatingWriter:
         self._end = len(_MAGIC)
 
     def write(self, table: pa.Table) -> None:
-        """Write the rows of a table; each of its chunks becomes a row group."""
+        """Write the rows of a table; each of its chunks becomes a row group, small ones join into one."""
         fields = list(self._schema)
-        batches = [batch for batch in table.to_batches(max_chunksize=_ROWS_PER_GROUP_MAX) if batch.num_rows]
+        batches = list(_row_groups(table))
         times: dict[tuple[Any, ...], int] = {}
         for batch in batches:
             for field, values in zip(fields, batch.columns, strict=True):

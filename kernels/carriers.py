@@ -15,7 +15,7 @@ from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.bits import popcount, trailing_zeros
 
 
-def _count(words: npt.NDArray[np.uint64], members: npt.NDArray[np.uint64]) -> tuple[np.int64, np.int64, np.int64]:
+def _count(words: npt.NDArray[np.uint64], members: npt.NDArray[np.uint64]) -> tuple[int, int, int]:
     """Return how many members are het, hom_alt and missing."""
     het = np.uint64(0)
     hom = np.uint64(0)
@@ -26,7 +26,7 @@ def _count(words: npt.NDArray[np.uint64], members: npt.NDArray[np.uint64]) -> tu
         het += popcount(low & ~high)
         hom += popcount(high & ~low)
         missing += popcount(low & high)
-    return np.int64(het), np.int64(hom), np.int64(missing)
+    return np.int64(het), np.int64(hom), np.int64(missing)  # type: ignore[return-value]  # int() would keep uint64
 
 
 count_jit = jit(_count)

@@ -45,7 +45,7 @@ def _sum_rows(_context: Any, tile: Any, listed: Any, begin: Any, end: Any, out: 
         rows, places, result = pointer(0, vector), pointer(1, ir.IntType(32)), pointer(4, vector)
         begin, end = arguments[2], arguments[3]
         zero = ir.Constant(vector, [0.0] * LANES)
-        runs = [cgutils.alloca_once_value(builder, zero) for _ in range(_RUNS)]
+        runs = [cgutils.alloca_once_value(builder, zero) for _ in range(_RUNS)]  # type: ignore[no-untyped-call]
 
         def add(run: Any, at: Any) -> None:
             place = builder.zext(builder.load(builder.gep(places, [at])), at.type)

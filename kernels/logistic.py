@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -396,7 +397,7 @@ def fit_packed(
     return found
 
 
-def _outputs(found: LogisticFit) -> tuple[npt.NDArray[np.generic], ...]:
+def _outputs(found: LogisticFit) -> tuple[Any, ...]:
     return (
         found.beta,
         found.standard_error,

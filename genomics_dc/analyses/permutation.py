@@ -77,7 +77,7 @@ def permutation_p(
     trait_of: Callable[[Piece], int],
     observed: _Floats,
     wanted: Permutations,
-    in_order: Callable[[Callable[[Piece], npt.NDArray[np.int64]], Iterator[Piece]], Iterable[npt.NDArray[np.int64]]],
+    in_order: Callable[[Callable[[Piece], _Floats], Iterator[Piece]], Iterable[_Floats]],
 ) -> tuple[_Floats, _Floats]:
     """Return the pointwise p and the max(T) p of one trait, float64[V] each, NaN where nothing was observed.
 
@@ -118,13 +118,14 @@ def permutation_p(
                     placed_of[id(piece.design)] = linear.place(again, piece.samples, piece.n_columns)  # noqa: B023
                 yield piece
 
-        def work(piece: Piece) -> npt.NDArray[np.int64]:
+        def work(piece: Piece) -> _Floats:
             chosen = np.flatnonzero(open_rows[piece.start : piece.stop])  # noqa: B023
             rows = piece.start + chosen
             found = strengths(piece, chosen)
             as_good[rows] += (found >= bound[rows, None]).sum(axis=1)
             done[rows] += n  # noqa: B023
-            return np.nanmax(found, axis=0, initial=-np.inf)
+            maxima: _Floats = np.nanmax(found, axis=0, initial=-np.inf)
+            return maxima
 
         for maxima in in_order(work, chosen_pieces()):
             np.maximum(best[first : first + n], maxima, out=best[first : first + n])

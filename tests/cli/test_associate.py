@@ -76,6 +76,40 @@ def test_plink2_columns_by_the_name_of_the_output(folder, tmp_path):
     assert out.read_text().startswith("#CHROM\tPOS\tID\t")
 
 
+def test_the_options_of_the_model_arrive(folder, tmp_path):
+    out = tmp_path / "g.parquet"
+    done = run(
+        *("associate", folder / "c.vcz", "--phenotypes", folder / "p.tsv", "--traits", "height"),
+        *("--covariates", folder / "v.tsv", "--coding", "dominant", "--interaction", "age", "--condition", "v1"),
+        *("--sex", "age", "--xchr-model", "0", "--dosage", "GT", "--output", out, "--json"),
+    )
+    assert done.exit_code == 1  # age is no sex
+    assert "must hold the sex" in str(done.exception)
+    done = run(
+        *("associate", folder / "c.vcz", "--phenotypes", folder / "p.tsv", "--traits", "height"),
+        *("--covariates", folder / "v.tsv", "--coding", "dominant", "--interaction", "age", "--condition", "v1"),
+        *("--xchr-model", "0", "--output", out, "--json"),
+    )
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["tests"] == ["DOM", "DOMxage"]
+    assert any("v1 is collinear with covariate v1" in note for note in answer["notes"])
+    assert set(pd.read_parquet(out)["test"]) == {"DOM", "DOMxage"}
+
+
+def test_permutations_and_saddlepoint_arrive(folder, tmp_path):
+    words = ("associate", folder / "c.vcz", "--phenotypes", folder / "p.tsv")
+    done = run(*words, "--traits", "height", "--permutations", "20", "--seed", "3", "--output", tmp_path / "a.parquet")
+    assert done.exit_code == 0, done.output
+    assert pd.read_parquet(tmp_path / "a.parquet")["p_max_t"].min() >= 1 / 21
+    done = run(*words, "--traits", "height", "--permutations", "20", "--adaptive", "--output", tmp_path / "b.tsv")
+    assert done.exit_code == 0, done.output
+    assert "p_max_t" not in pd.read_csv(tmp_path / "b.tsv", sep="\t")
+    done = run(*words, "--traits", "case", "--model", "spa", "--output", tmp_path / "c.parquet")
+    assert done.exit_code == 0, done.output
+    assert {"SCORE"} <= set(pd.read_parquet(tmp_path / "c.parquet")["test"])
+
+
 def test_pca(folder, tmp_path):
     out = tmp_path / "pcs.tsv"
     words = ("pca", folder / "c.vcz", "--output", out, "-k", "3", "--seed", "7", "--maf", "0.05", "--plots", tmp_path)
