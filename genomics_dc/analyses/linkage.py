@@ -29,7 +29,7 @@ from genomics_dc.analyses.linkage_results import (
 )
 from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.errors import InputError, ResourceError, UsageError
-from genomics_dc.kernels import ld_pairs, ld_prune
+from genomics_dc.kernels import ld_pairs, ld_prune, ld_windows
 from genomics_dc.kernels.ld import UnsortedError, correlation_block
 from genomics_dc.kernels.ld_haplotypes import haplotype_block
 
@@ -85,7 +85,7 @@ def prune(
         raise UsageError(f"r2 must lie between 0 and 1 (1 itself excluded), not {r2}")
     variants = variants_of(view)
     with _explained():
-        windows = ld_prune.prune_windows(
+        windows = ld_windows.prune_windows(
             variants.position, variants.contig, window_bp=window_bp, window_variants=window_variants, step=step
         )
     workers = default_threads(threads)
