@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from genomics_dc.analyses.groups import groups_of
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.packed_blocks import autosomal, default_threads, grouped, packed_blocks
-from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.packed_blocks import autosomal, grouped, packed_blocks
+from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.analyses.site_columns import site_columns
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels import fst as kernel

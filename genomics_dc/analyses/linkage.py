@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.linkage_batches import Batch, Variants, batches, default_threads, variants_of
+from genomics_dc.analyses.linkage_batches import Batch, Variants, batches, variants_of
 from genomics_dc.analyses.linkage_results import (
     MEASURES,
     LDMatrix,
@@ -27,7 +27,7 @@ from genomics_dc.analyses.linkage_results import (
     Measure,
     PruneResult,
 )
-from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.errors import InputError, ResourceError, UsageError
 from genomics_dc.kernels import ld_pairs, ld_prune, ld_windows
 from genomics_dc.kernels.ld import UnsortedError, correlation_block

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -109,11 +108,6 @@ def _column(view: StoreView, index: npt.NDArray[np.int64], name: str) -> Iterato
         part = loader.load(rows)[name]
         assert isinstance(part, Strings)
         yield part
-
-
-def default_threads(threads: int | None) -> int:
-    """Return how many threads to use: all processors of this process when not told."""
-    return threads or len(os.sched_getaffinity(0))
 
 
 def batches(view: StoreView, variants: Variants, *, threads: int, variants_max: int = 2048) -> Iterator[Batch]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -21,11 +20,6 @@ Packed = npt.NDArray[np.uint8]
 
 # Cohorts up to this size, packed, stay in memory between passes; larger ones are read again in each.
 HELD_BYTES_MAX = 1 << 30
-
-
-def default_threads(threads: int | None) -> int:
-    """Return how many threads to use: all processors of this process when not told."""
-    return threads or len(os.sched_getaffinity(0))
 
 
 def packed_blocks(view: StoreView) -> Iterator[Packed]:
