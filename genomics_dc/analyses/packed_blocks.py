@@ -12,6 +12,7 @@ from genomics_dc.analyses.tally import is_autosome
 from genomics_dc.errors import InputError
 from genomics_dc.kernels.counts import nonreference_dosage
 from genomics_dc.kernels.genotypes import pack_dosage
+from genomics_dc.kernels.vcf.records import Strings
 
 if TYPE_CHECKING:
     from genomics_dc.store.read import StoreView
@@ -32,14 +33,25 @@ def packed_blocks(view: StoreView) -> Iterator[Packed]:
             yield pack_dosage(block["dosage"])
 
 
+def n_alleles(view: StoreView) -> npt.NDArray[np.int64]:
+    """Return how many alleles each variant has, int64[V], without reading what they are."""
+    loader = view.loader("variant_allele")
+    counts = [np.empty(0, dtype=np.int64)]
+    for rows in loader.parts(view.sites_index()):
+        part = loader.load(rows)["variant_allele"]
+        assert isinstance(part, Strings)
+        counts.append(np.count_nonzero(part.end > part.start, axis=1))
+    return np.concatenate(counts).astype(np.int64)
+
+
 def packed_nonreference(view: StoreView) -> Iterator[Packed]:
     """Yield the same of any ALT allele against the reference; sites of many alleles come last."""
-    sites = view.sites()
-    many = sites.n_alleles > 2
+    many = n_alleles(view) > 2
+    index = view.sites_index()
     if not many.all():
-        yield from packed_blocks(view if not many.any() else view.variants(index=sites.index[~many]))
+        yield from packed_blocks(view if not many.any() else view.variants(index=index[~many]))
     if many.any():
-        for block in view.variants(index=sites.index[many]).blocks("call_genotype"):
+        for block in view.variants(index=index[many]).blocks("call_genotype"):
             yield pack_dosage(nonreference_dosage(block["call_genotype"]))
 
 
