@@ -210,15 +210,16 @@ def _finish(
     start: int,
     stop: int,
     kinship_min: float,
+    offset: int,
     counts: _Counts,
     kinship: npt.NDArray[np.float64],
     who: npt.NDArray[np.int32],
 ) -> int:
-    """Write the pairs of samples start..stop - 1 whose kinship is not below `kinship_min`; return how many.
+    """Write, from `offset` on, the pairs of samples start..stop - 1 of kinship `kinship_min` or more; return how many.
 
     `raw` is of the band of rows that begins with sample `first`.
     """
-    n = 0
+    n = offset
     for i in range(start, stop):
         for j in range(i):
             hom_hom = np.int64(raw[0, i - first, j])
@@ -242,7 +243,7 @@ def _finish(
             kinship[n] = value
             who[0, n], who[1, n] = i, j
             n += 1
-    return n
+    return n - offset
 
 
 _add_pairs_jit = jit(_add_pairs)
@@ -296,19 +297,28 @@ class PairBand:
             _add_pairs_jit(planes.low, planes.high, planes.totals[:, 2], self.first, start, stop, self._raw)
 
     def pairs(
-        self, totals: npt.NDArray[np.int64], n_variants: int, *, start: int, stop: int, kinship_min: float | None = None
+        self,
+        totals: npt.NDArray[np.int64],
+        n_variants: int,
+        *,
+        start: int,
+        stop: int,
+        kinship_min: float | None = None,
+        into: Pairs | None = None,
     ) -> Pairs:
         """Return the pairs of samples start..stop - 1, in the order of the later sample, then of the earlier.
 
         `totals` int64[S, 3] and `n_variants` are the sums over all blocks. With `kinship_min` only the pairs of that
-        kinship or more are kept.
+        kinship or more are kept. Without it they are written to their places in `into`, the pairs of all samples, where
+        that is given.
         """
         size = n_pairs(stop) - n_pairs(start)
-        counts, kinship = np.empty((5, size), dtype=np.int32), np.empty(size)
-        who = np.empty((2, size), dtype=np.int32)
+        whole = into if into is not None and kinship_min is None else empty_pairs(size)
+        offset = n_pairs(start) if whole is into else 0
         limit = -np.inf if kinship_min is None else float(kinship_min)
-        n = _finish_jit(self._raw, totals, n_variants, self.first, start, stop, limit, counts, kinship, who)
-        return Pairs(counts[:, :n], kinship[:n], who[:, :n])
+        n = _finish_jit(self._raw, totals, n_variants, self.first, start, stop, limit, offset, *whole)
+        span = slice(offset, offset + n)
+        return Pairs(whole.counts[:, span], whole.kinship[span], whole.who[:, span])
 
 
 class Pairs(NamedTuple):
@@ -321,6 +331,11 @@ class Pairs(NamedTuple):
     counts: _Counts
     kinship: npt.NDArray[np.float64]
     who: npt.NDArray[np.int32]
+
+
+def empty_pairs(n: int) -> Pairs:
+    """Return room for n pairs."""
+    return Pairs(np.empty((5, n), dtype=np.int32), np.empty(n), np.empty((2, n), dtype=np.int32))
 
 
 def king_robust(dosage: npt.NDArray[np.int8]) -> tuple[_Counts, npt.NDArray[np.float64]]:

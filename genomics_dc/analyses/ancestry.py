@@ -190,7 +190,7 @@ def _result(
     seed: int,
 ) -> AncestryResult:
     names = np.array(known.names, dtype=object)
-    unplaced = np.isnan(probability).any(axis=1)
+    unplaced: npt.NDArray[np.bool_] = np.asarray(np.isnan(probability).any(axis=1))
     probability = np.where(unplaced[:, None], np.nan, probability)
     likely = np.where(unplaced[:, None], 0.0, probability)
     best = likely.argmax(axis=1)

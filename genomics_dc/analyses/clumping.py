@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.linkage_batches import Variants, batches, default_threads, variants_of
+from genomics_dc.analyses.linkage_batches import Variants, batches, variants_of
+from genomics_dc.analyses.parallel import default_threads
 from genomics_dc.analyses.summary_tables import (
     ID_COLUMNS,
     P_COLUMNS,

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.packed_blocks import autosomal, default_threads, grouped, packed_blocks
-from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.packed_blocks import autosomal, grouped, packed_blocks
+from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.analyses.partition import partition_of
 from genomics_dc.analyses.site_columns import site_columns
 from genomics_dc.errors import InputError, UsageError

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.packed_blocks import autosomal, default_threads
-from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.packed_blocks import autosomal
+from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.analyses.standardised_cohort import StandardisedCohort
 from genomics_dc.errors import InputError, ResourceError
 from genomics_dc.files import atomic_files, refuse_existing

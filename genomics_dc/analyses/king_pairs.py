@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _BAND_BYTES_MAX = 256 << 20
 _GROUP_VARIANTS = 16_384  # times two bits: the words of one turn of the comparison, 256, are exactly these
-_BYTES_A_PAIR = 36  # of the result: counts, kinship and sample numbers
+_BYTES_A_PAIR = 36  # of the result: counts, kinship and sample numbers, and as much again in its table
 _MEMORY_SHARE_MAX = 0.8
 
 
@@ -41,8 +41,10 @@ def king_pairs(
     """
     tell = progress or (lambda _step, _share: None)
     n_samples = view.n_samples
+    whole = None
     if kinship_min is None:
         require_memory(n_samples)
+        whole = kernel.empty_pairs(kernel.n_pairs(n_samples))
     planes = _Planes(view, threads)
     found: list[kernel.Pairs] = []
     n_all = max(kernel.n_pairs(n_samples), 1)
@@ -51,9 +53,11 @@ def king_pairs(
         parts = band.parts()
         for block in planes:
             deque(ordered_map(partial(_add, band, block), parts, threads=threads), maxlen=0)
-        finish = partial(_finish, band, planes.totals, planes.n_variants, kinship_min)
+        finish = partial(_finish, band, planes.totals, planes.n_variants, kinship_min, whole)
         found += ordered_map(finish, parts, threads=threads)
         tell("comparing pairs", kernel.n_pairs(last) / n_all)
+    if whole is not None:
+        return whole, planes.totals
     pairs = kernel.Pairs(
         np.concatenate([part.counts for part in found], axis=1),
         np.concatenate([part.kinship for part in found]),
@@ -71,9 +75,10 @@ def _finish(
     totals: npt.NDArray[np.int64],
     n_variants: int,
     kinship_min: float | None,
+    whole: kernel.Pairs | None,
     part: tuple[int, int],
 ) -> kernel.Pairs:
-    return band.pairs(totals, n_variants, start=part[0], stop=part[1], kinship_min=kinship_min)
+    return band.pairs(totals, n_variants, start=part[0], stop=part[1], kinship_min=kinship_min, into=whole)
 
 
 class _Planes:

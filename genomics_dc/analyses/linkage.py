@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.linkage_batches import Batch, Variants, batches, default_threads, variants_of
+from genomics_dc.analyses.linkage_batches import Batch, Variants, batches, variants_of
 from genomics_dc.analyses.linkage_results import (
     MEASURES,
     LDMatrix,
@@ -27,9 +27,9 @@ from genomics_dc.analyses.linkage_results import (
     Measure,
     PruneResult,
 )
-from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.errors import InputError, ResourceError, UsageError
-from genomics_dc.kernels import ld_pairs, ld_prune
+from genomics_dc.kernels import ld_pairs, ld_prune, ld_windows
 from genomics_dc.kernels.ld import UnsortedError, correlation_block
 from genomics_dc.kernels.ld_haplotypes import haplotype_block
 
@@ -85,7 +85,7 @@ def prune(
         raise UsageError(f"r2 must lie between 0 and 1 (1 itself excluded), not {r2}")
     variants = variants_of(view)
     with _explained():
-        windows = ld_prune.prune_windows(
+        windows = ld_windows.prune_windows(
             variants.position, variants.contig, window_bp=window_bp, window_variants=window_variants, step=step
         )
     workers = default_threads(threads)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from genomics_dc.analyses.contig_kinds import is_autosome
 from genomics_dc.errors import InputError
 from genomics_dc.kernels.counts import nonreference_dosage
 from genomics_dc.kernels.genotypes import pack_dosage
+from genomics_dc.kernels.vcf.records import Strings
 
 if TYPE_CHECKING:
     from genomics_dc.store.blocks import Block, Blocks
@@ -22,11 +22,6 @@ Packed = npt.NDArray[np.uint8]
 
 # Cohorts up to this size, packed, stay in memory between passes; larger ones are read again in each.
 HELD_BYTES_MAX = 1 << 30
-
-
-def default_threads(threads: int | None) -> int:
-    """Return how many threads to use: all processors of this process when not told."""
-    return threads or len(os.sched_getaffinity(0))
 
 
 def packed_source(view: StoreView) -> Blocks:
@@ -45,14 +40,25 @@ def packed_blocks(view: StoreView) -> Iterator[Packed]:
     return map(packed_of, packed_source(view))
 
 
+def n_alleles(view: StoreView) -> npt.NDArray[np.int64]:
+    """Return how many alleles each variant has, int64[V], without reading what they are."""
+    loader = view.loader("variant_allele")
+    counts = [np.empty(0, dtype=np.int64)]
+    for rows in loader.parts(view.sites_index()):
+        part = loader.load(rows)["variant_allele"]
+        assert isinstance(part, Strings)
+        counts.append(np.count_nonzero(part.end > part.start, axis=1))
+    return np.concatenate(counts).astype(np.int64)
+
+
 def packed_nonreference(view: StoreView) -> Iterator[Packed]:
     """Yield the same of any ALT allele against the reference; sites of many alleles come last."""
-    sites = view.sites()
-    many = sites.n_alleles > 2
+    many = n_alleles(view) > 2
+    index = view.sites_index()
     if not many.all():
-        yield from packed_blocks(view if not many.any() else view.variants(index=sites.index[~many]))
+        yield from packed_blocks(view if not many.any() else view.variants(index=index[~many]))
     if many.any():
-        for block in view.variants(index=sites.index[many]).blocks("call_genotype"):
+        for block in view.variants(index=index[many]).blocks("call_genotype"):
             yield pack_dosage(nonreference_dosage(block["call_genotype"]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,11 @@ _Answer = TypeVar("_Answer")
 _Kept = TypeVar("_Kept")
 
 _IN_FLIGHT_PER_THREAD = 2
+
+
+def default_threads(threads: int | None) -> int:
+    """Return how many threads to use: all processors of this process when not told."""
+    return threads or len(os.sched_getaffinity(0))
 
 
 @overload

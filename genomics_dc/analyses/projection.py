@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.packed_blocks import default_threads, grouped, packed_blocks
-from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.packed_blocks import grouped, packed_blocks
+from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.analyses.site_columns import site_columns
 from genomics_dc.analyses.standardised_cohort import GROUP_VARIANTS, StandardisedCohort
 from genomics_dc.errors import InputError

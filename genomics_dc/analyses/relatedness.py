@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from genomics_dc.analyses.king_pairs import king_pairs
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.packed_blocks import autosomal, default_threads
+from genomics_dc.analyses.packed_blocks import autosomal
+from genomics_dc.analyses.parallel import default_threads
 from genomics_dc.analyses.thresholds import Thresholds, load_thresholds
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels import kinship as kernel

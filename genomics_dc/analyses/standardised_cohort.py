@@ -52,7 +52,7 @@ class StandardisedCohort:
                 held_bytes += held[-1].nbytes
                 if held_bytes > HELD_BYTES_MAX:
                     held = None
-        self._held = held
+        self._held = None if held is None else list(grouped(held, GROUP_VARIANTS))
         self.counts = np.concatenate(counts)
         mean, scale = kernel.scaling(self.counts)
         self.used = scale > 0

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from genomics_dc.analyses.grm import relationship, require_memory
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.packed_blocks import autosomal, default_threads
+from genomics_dc.analyses.packed_blocks import autosomal
+from genomics_dc.analyses.parallel import default_threads
 from genomics_dc.analyses.projection import Loadings, loadings_of
 from genomics_dc.analyses.standardised_cohort import StandardisedCohort
 from genomics_dc.errors import InputError, UsageError

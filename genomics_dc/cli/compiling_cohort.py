@@ -51,7 +51,7 @@ def write_cohort(folder: Path) -> None:
         weight = "NA" if row % 9 == 4 else f"{rng.normal():.4f}"
         lines.append(f"{name}\t{height[row]:.4f}\t{weight}\t{rng.normal():.4f}\t{int(rng.random() < 0.4)}")
     (folder / "traits.tsv").write_text("\n".join(lines) + "\n")
-    _write_consequences(folder / "genes.parquet", [fields for fields, _ in whole])
+    _write_consequences(folder / "genes.parquet", [fields for fields, _ in records])
     lines = ["sample_id\tage\tbatch\tgroup"]
     lines += [f"{name}\t{rng.normal():.4f}\t{row % 2}\t{row % 3}" for row, name in enumerate(names)]
     (folder / "more.tsv").write_text("\n".join(lines) + "\n")

@@ -141,11 +141,11 @@ def ancestry(probability: _Floats, names: Sequence[str], assigned: npt.NDArray[n
         axes.annotate(
             "uncertain",
             xy=(sure.sum(), 1.0),
-            xytext=(3, 3),
+            xytext=(4, -5),
             textcoords="offset points",
+            va="top",
             fontsize=8,
-            color=style.GREY,
-            annotation_clip=False,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
         )
     axes.set_xlim(-0.5, len(rows) - 0.5)
     axes.set_ylim(0, 1)

@@ -107,3 +107,29 @@ def test_bad_input(view):
         view.pca(40)
     with pytest.raises(InputError, match="no autosomal variant"):
         view.region("X").pca(2)
+
+
+def test_odd_cohorts(tmp_path):
+    def cohort(name, rows):
+        records = [" ".join(["1", str(100 + v), ".", "A", "G", ".", "PASS", ".", "GT", *row]) for v, row in rows]
+        samples = [f"S{i}" for i in range(len(rows[0][1]))]
+        build_store(write_vcf(tmp_path / f"{name}.vcf", records, samples=samples), tmp_path / f"{name}.vcz")
+        return open_store(tmp_path / f"{name}.vcz")
+
+    with pytest.raises(InputError, match="1 components need more than 1 samples, but the view has 1"):
+        cohort("one", [(0, ["0/1"])]).pca(1)
+    for name, call in (("missing", "./."), ("same", "0/1")):
+        alike = cohort(name, [(v, [call] * 4) for v in range(5)])
+        with pytest.raises(InputError, match="varies in the view"):
+            alike.pca(1)
+        with pytest.raises(InputError, match="varies in the view"):
+            alike.grm()
+    # haploid calls count twice, calls of three alleles are missing
+    odd = cohort("odd", [(v, ["0", "1", "0/0/1", "0/1", "1/1", "0/0"][v % 6 :] + ["1/1"] * (v % 6)) for v in range(12)])
+    found = odd.pca(2, tolerance=1e-6)
+    values, _ = exact(odd.dosage()[[row.max() != row[row >= 0].min() for row in odd.dosage()]])
+    assert found.eigenvalues == pytest.approx(values[:2], rel=1e-9)
+    assert (odd.dosage() == -1).any()
+    assert np.isfinite(odd.grm().matrix).all()
+    with pytest.raises(UsageError, match="sine of an angle"):
+        odd.pca(2, tolerance=0)
