@@ -61,7 +61,7 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
         "pca cohort.vcz --output pcs_related.tsv -k 3 --unrelated",
         "grm cohort.vcz --output relations",
         "fst cohort.vcz --groups more.tsv --output fst.tsv",
-        "ancestry cohort.vcz --reference cohort.vcz --groups more.tsv --output ancestry.tsv",
+        "ancestry cohort.vcz --reference cohort.vcz --groups more.tsv --group-column group --output ancestry.tsv",
         "ld cohort.vcz --output pairs.tsv --d-prime",
         "ld-score cohort.vcz --output scores.tsv",
         "frequencies cohort.vcz --groups more.tsv --by batch --output frequencies.parquet",
