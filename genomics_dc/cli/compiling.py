@@ -60,7 +60,7 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
         "pca cohort.vcz --output pcs_some.tsv -k 4 --keep keep.txt",
         "pca cohort.vcz --output pcs_related.tsv -k 3 --unrelated",
         "grm cohort.vcz --output relations",
-        "fst cohort.vcz --groups more.tsv --output fst.tsv",
+        "fst cohort.vcz --groups more.tsv --group-column group --output fst.tsv",
         "ancestry cohort.vcz --reference cohort.vcz --groups more.tsv --group-column group --output ancestry.tsv",
         "ld cohort.vcz --output pairs.tsv --d-prime",
         "ld-score cohort.vcz --output scores.tsv",
