@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.analyses.alleles import Alleles
-from genomics_dc.analyses.linkage_batches import default_threads
-from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.errors import InputError
 from genomics_dc.kernels.diploid import allele_dosage
 from genomics_dc.kernels.genotypes import pack_dosage

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genomics_dc.analyses.clumping import clump
-from genomics_dc.analyses.linkage_batches import batches, default_threads, variants_of
+from genomics_dc.analyses.linkage_batches import batches, variants_of
 from genomics_dc.analyses.nearest_gene import GeneSpans
+from genomics_dc.analyses.parallel import default_threads
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels.ld import correlation_block
 from genomics_dc.provenance import Provenance
