@@ -150,8 +150,8 @@ def frequencies(
 
     Examples
     --------
-    >>> view.frequencies(groups="traits.tsv", by="case").groups
-    {'all': 60, '0': 27, '1': 33}
+    >>> list(view.frequencies(groups="traits.tsv", by="case").groups)
+    ['all', '0', '1']
     """
     grouped = read_groups(view, groups, by=by, strict=strict)
     if not view.n_variants:

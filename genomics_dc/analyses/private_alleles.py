@@ -81,8 +81,8 @@ def private_alleles(
 
     Examples
     --------
-    >>> view.private_alleles(groups="traits.tsv", by="case")
-    PrivateAlleles(3 groups, 60 samples)
+    >>> view.private_alleles(groups="traits.tsv", by="case").groups.table["group"].to_pylist()
+    ['all', '0', '1']
     """
     grouped = read_groups(view, groups, by=by, strict=strict)
     if not view.n_variants:
