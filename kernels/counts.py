@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.genotypes import SAMPLES_PER_BYTE, packed_width
 
 Genotypes: TypeAlias = npt.NDArray[np.int8] | npt.NDArray[np.int16] | npt.NDArray[np.int32]
 
@@ -35,11 +34,10 @@ SAMPLE_COLUMNS = (
     "other_alts",
     "singletons",
 )
-"""Columns of `sample_counts` and `sample_counts_any`."""
+"""Columns of `sample_counts`, and of all other counts by sample."""
 
 _FIRST_CLASS_COLUMN = 4
 _SINGLETON_COLUMN = 9
-_CODES = 3  # of a packed genotype, without 0
 
 
 def _genotype_counts(dosage: npt.NDArray[np.int8], counts: npt.NDArray[np.int32]) -> None:
@@ -93,118 +91,6 @@ def _sample_histogram(
             singletons[carrier] += 1
 
 
-def _packed_histogram(
-    packed: npt.NDArray[np.uint8],
-    carriers: npt.NDArray[np.int32],
-    variant_class: npt.NDArray[np.int8],
-    sums: npt.NDArray[np.uint8],
-    totals: npt.NDArray[np.int64],
-    singletons: npt.NDArray[np.int64],
-) -> int:
-    """Add to `totals` [8, 4, B]: how often a sample has code 1, 2, 3, and carries an ALT of each class; return rows.
-
-    Sample s is at [., s % 4, s // 4]. `sums` is the same in bytes, which hold 255 rows: sums of bytes side by side are
-    vector code, and 250 million genotypes take 0.1 s.
-    """
-    n_bytes = packed.shape[1]
-    rows = 0
-    held = 0
-    for v in range(packed.shape[0]):
-        kind = variant_class[v]
-        if kind < 0:
-            continue
-        rows += 1
-        held += 1
-        for place in range(4):
-            shift = np.uint8(2 * place)
-            one = sums[0, place]
-            two = sums[1, place]
-            three = sums[2, place]
-            carried = sums[3 + kind, place]
-            for i in range(n_bytes):
-                code = (packed[v, i] >> shift) & np.uint8(3)
-                one[i] += code == 1
-                two[i] += code == 2
-                three[i] += code == 3
-                carried[i] += (code == 1) | (code == 2)
-        if carriers[v] == 1:
-            for i in range(n_bytes):
-                byte = packed[v, i]
-                if byte == 0 or byte == 0xFF:
-                    continue
-                for place in range(4):
-                    code = (byte >> (2 * place)) & 3
-                    if code == 1 or code == 2:
-                        singletons[4 * i + place] += 1
-        if held == 255:
-            totals += sums
-            sums[:] = 0
-            held = 0
-    totals += sums
-    sums[:] = 0
-    return rows
-
-
-def _sample_counts_any(genotype: Genotypes, allele_class: npt.NDArray[np.int8], counts: npt.NDArray[np.int64]) -> None:
-    """Add to `counts` [S, column] from whole genotypes with any number of alleles and any ploidy."""
-    n_variants, n_samples, ploidy = genotype.shape
-    n_alleles = allele_class.shape[1]
-    carriers = np.zeros(n_alleles, dtype=np.int64)
-    carrier = np.zeros(n_alleles, dtype=np.int64)
-    for v in range(n_variants):
-        carriers[:] = 0
-        for s in range(n_samples):
-            first = -1
-            called = 0
-            missing = False
-            mixed = False
-            for p in range(ploidy):
-                allele = genotype[v, s, p]
-                if allele == -2:
-                    continue
-                if allele < 0:
-                    missing = True
-                    continue
-                called += 1
-                if first < 0:
-                    first = allele
-                elif allele != first:
-                    mixed = True
-            if missing or called == 0:
-                counts[s, 3] += 1
-                continue
-            if mixed:
-                counts[s, 1] += 1
-            elif first == 0:
-                counts[s, 0] += 1
-            else:
-                counts[s, 2] += 1
-            for p in range(ploidy):
-                allele = genotype[v, s, p]
-                if allele <= 0:
-                    continue
-                seen = False
-                for q in range(p):
-                    if genotype[v, s, q] == allele:
-                        seen = True
-                if not seen:  # a homozygote carries its allele once, as PLINK counts
-                    counts[s, 4 + allele_class[v, allele]] += 1
-                    carriers[allele] += 1
-                    carrier[allele] = s
-        for allele in range(1, n_alleles):
-            if carriers[allele] == 1:
-                counts[carrier[allele], 9] += 1
-
-
-def _weight_where_missing(
-    dosage: npt.NDArray[np.int8], weight: npt.NDArray[np.int64], total: npt.NDArray[np.int64]
-) -> None:
-    for v in range(dosage.shape[0]):
-        for s in range(dosage.shape[1]):
-            if dosage[v, s] < 0:
-                total[s] += weight[v]
-
-
 def _nonreference_dosage(genotype: Genotypes, dosage: npt.NDArray[np.int8]) -> None:
     n_variants, n_samples, ploidy = genotype.shape
     for v in range(n_variants):
@@ -232,9 +118,6 @@ def _nonreference_dosage(genotype: Genotypes, dosage: npt.NDArray[np.int8]) -> N
 _genotype_counts_jit = jit(_genotype_counts)
 _allele_counts_jit = jit(_allele_counts)
 _sample_histogram_jit = jit(_sample_histogram)
-_packed_histogram_jit = jit(_packed_histogram)
-_sample_counts_any_jit = jit(_sample_counts_any)
-_weight_where_missing_jit = jit(_weight_where_missing)
 _nonreference_dosage_jit = jit(_nonreference_dosage)
 
 
@@ -287,7 +170,7 @@ def allele_counts(genotype: Genotypes, n_alleles: int) -> npt.NDArray[np.int32]:
     >>> allele_counts(np.array([[[0, 2], [1, -1], [1, -2]]], dtype=np.int8), 3)
     array([[1, 2, 1]], dtype=int32)
     """
-    genotype = _genotypes(genotype)
+    genotype = checked_genotypes(genotype)
     counts = np.zeros((genotype.shape[0], n_alleles), dtype=np.int32)
     beyond = _allele_counts_jit(genotype, counts)
     if beyond:
@@ -333,99 +216,12 @@ def sample_counts(dosage: npt.NDArray[np.int8], variant_class: npt.NDArray[np.in
     return counts
 
 
-def sample_counts_packed(
-    packed: npt.NDArray[np.uint8],
-    counts: npt.NDArray[np.int32],
-    n_samples: int,
-    variant_class: npt.NDArray[np.int8],
-) -> npt.NDArray[np.int64]:
-    """Return what each sample carries, as `sample_counts`, from packed genotypes and without their unpacking.
-
-    Parameters
-    ----------
-    packed, counts
-        uint8[V, ceil(S / 4)] as `genotypes.pack_dosage` has it, and int32[V, 4] as `genotype_counts` has it.
-    n_samples
-        S; all samples of the cohort, so that a singleton can be known.
-    variant_class
-        int8[V]: TRANSITION, TRANSVERSION, INSERTION, DELETION or OTHER; -1 for a variant that is not to be counted
-        (one with several ALT alleles, which `sample_counts_any` counts).
-
-    Returns
-    -------
-    int64[S, 10], columns `SAMPLE_COLUMNS`.
-    """
-    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != packed_width(n_samples):
-        raise ValueError(
-            f"packed must be uint8 of {packed_width(n_samples)} columns for {n_samples} samples, "
-            f"not {packed.dtype} {packed.shape}"
-        )
-    if counts.shape != (packed.shape[0], 4):
-        raise ValueError(f"counts must have shape ({packed.shape[0]}, 4), not {counts.shape}")
-    variant_class = np.ascontiguousarray(variant_class)
-    _classes(np.maximum(variant_class, np.int8(0)), (packed.shape[0],))
-    carriers = (counts[:, HET] + counts[:, HOM_ALT]).astype(np.int32)
-    shape = (_CODES + OTHER + 1, SAMPLES_PER_BYTE, packed.shape[1])
-    totals = np.zeros(shape, dtype=np.int64)
-    singletons = np.zeros(SAMPLES_PER_BYTE * packed.shape[1], dtype=np.int64)
-    rows = _packed_histogram_jit(
-        np.ascontiguousarray(packed), carriers, variant_class, np.zeros(shape, dtype=np.uint8), totals, singletons
-    )
-    by_sample = totals.transpose(0, 2, 1).reshape(shape[0], -1)[:, :n_samples]
-    result = np.empty((n_samples, len(SAMPLE_COLUMNS)), dtype=np.int64)
-    result[:, HET : MISSING + 1] = by_sample[:_CODES].T
-    result[:, HOM_REF] = rows - by_sample[:_CODES].sum(axis=0)
-    result[:, _FIRST_CLASS_COLUMN:_SINGLETON_COLUMN] = by_sample[_CODES:].T
-    result[:, _SINGLETON_COLUMN] = singletons[:n_samples]
-    return result
-
-
-def sample_counts_any(genotype: Genotypes, allele_class: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
-    """Return what each sample carries, over variants with any number of alleles, and for any ploidy.
-
-    Parameters
-    ----------
-    genotype
-        int8, int16 or int32 [V, S, P]; -1 missing, -2 no such chromosome copy. A half-call is a missing genotype.
-    allele_class
-        int8[V, A]; what each ALT allele is. Column 0, the reference, is not read.
-
-    Returns
-    -------
-    int64[S, 10] as `sample_counts`. A genotype of two different ALT alleles is het, and each of them counts in its
-    class; two of one class count twice. singletons is by allele: PLINK 2 counts a site once, and only when a single
-    sample differs from the reference there. The two are equal where there is one ALT allele.
-    """
-    genotype = _genotypes(genotype)
-    if allele_class.ndim != 2 or allele_class.shape[0] != genotype.shape[0]:
-        raise ValueError(f"allele_class must have shape ({genotype.shape[0]}, A), not {allele_class.shape}")
-    classes = _classes(allele_class, allele_class.shape)
-    if genotype.size and genotype.max() >= classes.shape[1]:
-        raise ValueError(f"allele numbers must be below {classes.shape[1]}; the largest is {genotype.max()}")
-    counts = np.zeros((genotype.shape[1], len(SAMPLE_COLUMNS)), dtype=np.int64)
-    _sample_counts_any_jit(genotype, classes, counts)
-    return counts
-
-
-def weight_where_missing(dosage: npt.NDArray[np.int8], weight: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return int64[S]: the sum of `weight` int64[V] over the variants where a sample's `dosage` int8[V, S] is missing.
-
-    Weights are whole numbers (fixed point), because a sum of floats would depend on how the variants were split.
-    """
-    dosage = _dosages(dosage)
-    if weight.shape != (dosage.shape[0],) or weight.dtype != np.int64:
-        raise ValueError(f"weight must be int64 of shape ({dosage.shape[0]},), not {weight.dtype} {weight.shape}")
-    total = np.zeros(dosage.shape[1], dtype=np.int64)
-    _weight_where_missing_jit(dosage, np.ascontiguousarray(weight), total)
-    return total
-
-
 def nonreference_dosage(genotype: Genotypes) -> npt.NDArray[np.int8]:
     """Return int8[V, S]: copies of any ALT allele, so that 1/2 is 2; the reference against the rest.
 
     From allele numbers [V, S, P]; a haploid call is 0 or 2; a half-call, no call, or more than two alleles is -1.
     """
-    genotype = _genotypes(genotype)
+    genotype = checked_genotypes(genotype)
     dosage = np.empty(genotype.shape[:2], dtype=np.int8)
     _nonreference_dosage_jit(genotype, dosage)
     return dosage
@@ -437,7 +233,8 @@ def _dosages(dosage: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     return np.ascontiguousarray(dosage)
 
 
-def _genotypes(genotype: Genotypes) -> Genotypes:
+def checked_genotypes(genotype: Genotypes) -> Genotypes:
+    """Return whole genotypes in one piece; ValueError when they are not whole numbers [V, S, P]."""
     if genotype.dtype not in (np.int8, np.int16, np.int32) or genotype.ndim != 3:
         raise ValueError(
             "genotype must be int8, int16 or int32 with three dimensions (V, S, P), "

@@ -3,18 +3,13 @@
 The rule, from PLINK 2's source (plink2_ld.cc, IndepPairwiseThread): a window slides over the variants of a contig. A
 variant that does not vary is removed when it enters. Then, until a pass removes none, each variant that stays is held
 against the later ones of the window, each pair once, and at the first pair with r2 > threshold * (1 + 2^-44) the one of
-larger major allele frequency goes (the later one when they are equal), and the pass moves on to the next variant. A
-window of base pairs ends past start + size and its step is as small as brings in one variant; a window of variants
-moves by `step`. Contigs are cut where two neighbours are further apart than a window; a piece of one variant keeps it
-unseen, even when it does not vary.
+larger major allele frequency goes (the later one when they are equal), and the pass moves on to the next variant. How
+windows move is in `kernels.ld_windows`; a variant that is in none stays unseen, even when it does not vary.
 
 The order is a chain, the comparisons are not. So variants come in runs: first every new variant of a run is compared
 with all that may stand in its window (`compare`, any number of threads at once, each variant by one of them), up to the
 first pair that would remove it; then `settle` walks the windows in order and only looks the answers up, comparing the
 few that nobody foresaw. What can be compared wrongly is nothing but work: the set is the same for any run or thread.
-
-Most pairs need no look at the genotypes: x = [x >= 1] + [x >= 2], so the sum of x y lies between what the counts of
-carriers force and what they allow, and with them the covariance. All numbers are whole, so the bound is exact.
 """
 
 from __future__ import annotations
@@ -26,260 +21,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.kernels._jit import borrowing_jit, jit
+from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.bits import trailing_zeros
-from genomics_dc.kernels.ld import LdPlanes, UnsortedError, Whole, missing_at_both, product_sum, sums_without
+from genomics_dc.kernels.ld import LdPlanes
+from genomics_dc.kernels.ld_compare import compare_jit, is_linked, look_up_linked
+from genomics_dc.kernels.ld_windows import Windows, prune_windows
 
 _Integers = npt.NDArray[np.int64]
 
 SMALL = 2.0**-44  # kSmallEpsilon of PLINK 2: what it grants to rounding
 _RUN_VARIANTS = 128
-
-
-class Windows(NamedTuple):
-    """The windows of a pruning: `start` and `end` int64[N], half-open rows of variants, in order."""
-
-    start: _Integers
-    end: _Integers
-
-
-def _windows(
-    position: npt.NDArray[np.int64],
-    contig_start: npt.NDArray[np.int64],
-    size: int,
-    by_position: bool,
-    step: int,
-    start: npt.NDArray[np.int64],
-    end: npt.NDArray[np.int64],
-) -> int:
-    """Fill `start` and `end` with the windows of all contigs; return how many there are."""
-    n = 0
-    for contig in range(contig_start.shape[0] - 1):
-        piece = contig_start[contig]
-        contig_end = contig_start[contig + 1]
-        while piece < contig_end:
-            piece_end = piece + 1
-            if by_position:
-                while piece_end < contig_end and position[piece_end] - position[piece_end - 1] <= size:
-                    piece_end += 1
-            else:
-                piece_end = contig_end
-            if piece_end - piece > 1:
-                first = piece
-                last = piece
-                while last < piece_end:
-                    if by_position:
-                        if last > piece:  # as few as bring the next variant in
-                            first += 1
-                            while position[first] < position[last] - size:
-                                first += 1
-                        while last < piece_end and position[last] <= position[first] + size:
-                            last += 1
-                    else:
-                        if last > piece:
-                            first += step
-                        last = min(first + size, piece_end)
-                    start[n] = first
-                    end[n] = last
-                    n += 1
-            piece = piece_end
-    return n
-
-
-@borrowing_jit
-def _linked(
-    bits: npt.NDArray[np.uint64],
-    summary: npt.NDArray[np.uint64],
-    stats: npt.NDArray[np.int64],
-    i: Whole,
-    j: Whole,
-    n_samples: int,
-    group: int,
-    threshold: float,
-) -> bool:
-    """Tell whether r2 of two variants is above the threshold, in PLINK 2's arithmetic: whole numbers, then doubles."""
-    two_i, two_j = stats[i, 2], stats[j, 2]
-    one_i, one_j = stats[i, 1] + two_i, stats[j, 1] + two_j
-    whole_i, whole_j = one_i + two_i, one_j + two_j
-    sum_i, sum_j = whole_i, whole_j
-    square_i, square_j = sum_i + 2 * two_i, sum_j + 2 * two_j
-    n = stats[i, 0] + stats[j, 0] - n_samples
-    if summary[j, 1]:
-        one, two = sums_without(bits, i, bits, j, summary[i, 0] & summary[j, 1], group)
-        sum_i -= one
-        square_i -= two
-    if summary[i, 1]:
-        one, two = sums_without(bits, j, bits, i, summary[j, 0] & summary[i, 1], group)
-        sum_j -= one
-        square_j -= two
-        n += missing_at_both(bits, i, bits, j, summary[i, 1] & summary[j, 1], group)
-    variance_i = np.float64(n * square_i - sum_i * sum_i)
-    variance_j = np.float64(n * square_j - sum_j * sum_j)
-    limit = threshold * variance_i * variance_j
-    most = min(one_i, one_j) + min(one_i, two_j) + min(two_i, one_j) + min(two_i, two_j)
-    least = (
-        max(0, one_i + one_j - n_samples)
-        + max(0, one_i + two_j - n_samples)
-        + max(0, two_i + one_j - n_samples)
-        + max(0, two_i + two_j - n_samples)
-    )
-    expected = sum_i * sum_j
-    highest = np.float64(n * most - expected)
-    lowest = np.float64(n * least - expected)
-    if highest * highest <= limit and lowest * lowest <= limit:
-        return False
-    product = product_sum(bits, i, bits, j, summary[i, 0] & summary[j, 0], group, whole_i, whole_j)
-    covariance = np.float64(n * product - expected)
-    return bool(covariance * covariance > limit)
-
-
-@borrowing_jit
-def _screen(
-    one: npt.NDArray[np.float64],
-    two: npt.NDArray[np.float64],
-    variance: npt.NDArray[np.float64],
-    first: int,
-    j: int,
-    n_samples: float,
-    threshold: float,
-    possible: npt.NDArray[np.uint8],
-) -> None:
-    """Say of `first`..j which variants may be linked to j, by counts of carriers alone; none has a missing genotype.
-
-    `one` and `two` count the samples with one or more and with two minor alleles; `variance` is S^2 times the variance.
-    Doubles that hold whole numbers, rounded as `_linked` rounds: nothing that is linked is ruled out.
-    """
-    one_j, two_j, limit = one[j], two[j], variance[j]
-    for i in range(first, j):
-        most = min(one[i], one_j) + min(one[i], two_j) + min(two[i], one_j) + min(two[i], two_j)
-        least = (
-            max(0.0, one[i] + one_j - n_samples)
-            + max(0.0, one[i] + two_j - n_samples)
-            + max(0.0, two[i] + one_j - n_samples)
-            + max(0.0, two[i] + two_j - n_samples)
-        )
-        expected = (one[i] + two[i]) * (one_j + two_j)
-        highest = n_samples * most - expected
-        lowest = n_samples * least - expected
-        far = threshold * variance[i] * limit
-        possible[i] = not (highest * highest <= far and lowest * lowest <= far)
-
-
-@borrowing_jit
-def _screen_gaps(
-    one: npt.NDArray[np.float64],
-    two: npt.NDArray[np.float64],
-    called: npt.NDArray[np.float64],
-    first: int,
-    j: int,
-    n_samples: float,
-    threshold: float,
-    possible: npt.NDArray[np.uint8],
-) -> None:
-    """Say the same where genotypes are missing, with as many carriers of one lost to gaps of the other as can be.
-
-    Covariance and variances are of n samples, ni + nj - S at least; losing homozygotes first takes most from a sum.
-    """
-    one_j, two_j, called_j = one[j], two[j], called[j]
-    sum_j = one_j + two_j
-    gap_j = n_samples - called_j
-    for i in range(first, j):
-        gap_i = n_samples - called[i]
-        sum_i = one[i] + two[i]
-        homs_i, homs_j = min(gap_j, two[i]), min(gap_i, two_j)
-        hets_i, hets_j = min(gap_j - homs_i, one[i] - two[i]), min(gap_i - homs_j, one_j - two_j)
-        fewest = max(0.0, called[i] + called_j - n_samples)
-        variance_i = fewest * (sum_i + 2 * two[i] - 4 * homs_i - hets_i) - sum_i * sum_i
-        variance_j = fewest * (sum_j + 2 * two_j - 4 * homs_j - hets_j) - sum_j * sum_j
-        most = min(one[i], one_j) + min(one[i], two_j) + min(two[i], one_j) + min(two[i], two_j)
-        least = max(0.0, one[i] + one_j - n_samples)
-        left = (sum_i - 2 * homs_i - hets_i) * (sum_j - 2 * homs_j - hets_j)
-        highest = min(called[i], called_j) * most - left
-        lowest = fewest * least - sum_i * sum_j
-        far = threshold * max(0.0, variance_i) * max(0.0, variance_j)
-        possible[i] = not (far > 0 and highest * highest <= far and lowest * lowest <= far)
-
-
-def _compare(
-    bits: npt.NDArray[np.uint64],
-    summary: npt.NDArray[np.uint64],
-    stats: npt.NDArray[np.int64],
-    major: npt.NDArray[np.float64],
-    varies: npt.NDArray[np.bool_],
-    earliest: npt.NDArray[np.int64],
-    n_held: int,
-    offset: int,
-    stride: int,
-    n_samples: int,
-    threshold: float,
-    links: npt.NDArray[np.uint64],
-    known: npt.NDArray[np.int64],
-) -> None:
-    """Fill rows `offset`, `offset + stride`, … of `links`: bit i says that a new variant is linked to the i-th before.
-
-    What stands from `known` on was not looked at: by the link before it the new one goes, if the other still stands.
-    """
-    group = max(1, (bits.shape[2] + 63) // 64)
-    n = stats.shape[0]
-    one, two, variance, called = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    gaps = False
-    possible = np.empty(n, dtype=np.uint8)
-    for i in range(n):
-        two[i] = stats[i, 2]
-        one[i] = stats[i, 1] + stats[i, 2]
-        total = stats[i, 1] + 2 * stats[i, 2]
-        called[i] = stats[i, 0]
-        gaps = gaps or summary[i, 1] != 0
-        variance[i] = -1.0 if summary[i, 1] else n_samples * (total + 2 * stats[i, 2]) - total * total
-    for row in range(offset, links.shape[0], stride):
-        j = n_held + row
-        known[row] = j
-        if not varies[j]:
-            continue
-        first = earliest[row]
-        if gaps:
-            _screen_gaps(one, two, called, first, j, n_samples, threshold, possible)
-        else:
-            _screen(one, two, variance, first, j, n_samples, threshold, possible)
-        whole_j = np.int64(one[j] + two[j])
-        limit = variance[j]
-        for i in range(first, j):
-            if not (possible[i] and varies[i]):
-                continue
-            if variance[i] < 0 or limit < 0:
-                linked = _linked(bits, summary, stats, i, j, n_samples, group, threshold)
-            else:
-                whole_i = np.int64(one[i] + two[i])
-                common = summary[i, 0] & summary[j, 0]
-                product = product_sum(bits, i, bits, j, common, group, whole_i, whole_j)
-                covariance = np.float64(n_samples * product - whole_i * whole_j)
-                linked = covariance * covariance > threshold * variance[i] * limit
-            if linked:
-                links[row, i >> 6] |= np.uint64(1) << np.uint64(i & 63)
-                if not major[i] > major[j] * (1 + 2.0**-44):
-                    known[row] = i + 1
-                    break
-
-
-@borrowing_jit
-def _is_linked(
-    bits: npt.NDArray[np.uint64],
-    summary: npt.NDArray[np.uint64],
-    stats: npt.NDArray[np.int64],
-    i: Whole,
-    j: Whole,
-    n_held: int,
-    n_samples: int,
-    group: int,
-    threshold: float,
-    links: npt.NDArray[np.uint64],
-    known: npt.NDArray[np.int64],
-) -> bool:
-    """Look a pair up, or compare it when nobody foresaw it."""
-    row = j - n_held
-    if i < known[row]:
-        return bool((links[row, i >> 6] >> np.uint64(i & 63)) & np.uint64(1))
-    return _linked(bits, summary, stats, i, j, n_samples, group, threshold)
 
 
 def _settle(
@@ -337,7 +88,7 @@ def _settle(
                 if (
                     not removed[i]
                     and varies[i]
-                    and _linked(bits, summary, stats, i, begin, n_samples, group, threshold)
+                    and is_linked(bits, summary, stats, i, begin, n_samples, group, threshold)
                 ):
                     if major[i] > major[begin] * (1 + 2.0**-44):
                         removed[i] = True
@@ -366,7 +117,7 @@ def _settle(
                 unchecked[i] = added
                 while other < length:
                     j = window[other]
-                    if not removed[j] and _is_linked(
+                    if not removed[j] and look_up_linked(
                         bits, summary, stats, i, j, n_held, n_samples, group, threshold, links, known
                     ):
                         again = True
@@ -379,68 +130,7 @@ def _settle(
                     other += 1
 
 
-_windows_jit = jit(_windows)
-_compare_jit = jit(_compare)
 _settle_jit = jit(_settle)
-
-
-def prune_windows(
-    position: npt.NDArray[np.integer],
-    contig: npt.NDArray[np.integer],
-    *,
-    window_bp: int | None = None,
-    window_variants: int | None = None,
-    step: int = 1,
-) -> Windows:
-    """Return the windows in which PLINK 2 compares variants.
-
-    Parameters
-    ----------
-    position, contig
-        integer[V]; positions must not fall inside a contig, and a contig must be in one piece.
-    window_bp, window_variants
-        One of the two: the largest distance of two variants of a window in bases, or variants in a window.
-    step
-        By how many variants a window moves; 1 with `window_bp`.
-
-    Raises
-    ------
-    ValueError
-        When a window or step is out of range, or the variants are not sorted.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> found = prune_windows(np.array([1, 5, 9, 30, 31]), np.zeros(5, dtype=int), window_bp=5)
-    >>> list(zip(found.start.tolist(), found.end.tolist()))
-    [(0, 2), (1, 3), (3, 5)]
-    """
-    if (window_bp is None) == (window_variants is None):
-        raise ValueError("a window is given either in bases or in variants: one of the two")
-    size = int(window_bp if window_bp is not None else window_variants or 0)
-    unit = "bases" if window_bp is not None else "variants"
-    if size < 2:
-        raise ValueError(f"a window must hold 2 {unit} or more, not {size}")
-    if step < 1 or (window_bp is not None and step != 1) or step > size:
-        allowed = "1" if window_bp is not None else f"1 to {size}"
-        raise ValueError(f"the step of a window of {size:,} {unit} must be {allowed}, not {step}")
-    place = np.ascontiguousarray(position, dtype=np.int64)
-    numbers = np.asarray(contig)
-    if place.ndim != 1 or numbers.shape != place.shape:
-        raise ValueError(f"positions and contigs must be two lists of one length, not {place.shape}, {numbers.shape}")
-    cuts = np.flatnonzero(np.diff(numbers)) + 1
-    bounds = np.concatenate([[0], cuts, [len(place)]]).astype(np.int64)
-    if len(place) and len(np.unique(numbers[bounds[:-1]])) != len(bounds) - 1:
-        raise UnsortedError("the variants of a contig must stand together; sort the variants first")
-    falls = np.flatnonzero((np.diff(place) < 0) & (np.diff(numbers) == 0))
-    if falls.size:
-        row = int(falls[0]) + 1
-        raise UnsortedError(
-            f"variants must be sorted by position, but variant {row + 1:,} at {place[row]:,} follows {place[row - 1]:,}"
-        )
-    start, end = np.empty(len(place), dtype=np.int64), np.empty(len(place), dtype=np.int64)
-    n = _windows_jit(place, bounds, size, window_bp is not None, step, start, end) if len(place) else 0
-    return Windows(start[:n], end[:n])
 
 
 def major_frequency(planes: LdPlanes) -> npt.NDArray[np.float64]:
@@ -517,7 +207,7 @@ class Pruner:
         varies = at_hand.varies()
 
         def compare(offset: int, stride: int) -> None:
-            _compare_jit(
+            compare_jit(
                 *planes[:3],
                 at_hand.major,
                 varies,

@@ -1,32 +1,46 @@
-"""Principal components of a cohort from blocks of dosages, by a randomised block Krylov method.
+"""Principal components of a cohort by a randomised block Krylov method.
 
-With X[V, S] the standardised dosages and A = X' X / V the genetic relationship matrix, the components are the leading
+With X[V, S] the standardised genotypes and A = X' X / V the genetic relationship matrix, the components are the leading
 eigenvectors of A. A random start (Halko, Martinsson, Shkolnisky and Tygert 2011, SIAM J. Sci. Comput. 33:2580) is
 multiplied by A again and again; the eigenvectors are sought in everything seen so far (Rayleigh-Ritz), so that each
-pass over the data gains digits, and the passes stop when the residual says that the answer stands. When the space seen
-is the whole space, the answer is exact.
+pass over the data gains digits. When the space seen is the whole space, the answer is exact.
 
-X is never made: a product with A is two loops over int8 dosages that skip the zeros. The sums run in a fixed order, so
-that chunks and threads change no bit.
+The passes stop when the answer is near enough: with R what A moves the vectors found out of their own space, and a gap
+between their values and all others, no direction of that space is further than |R| / gap from the exact one, as the
+sine of an angle (Davis and Kahan 1970, SIAM J. Numer. Anal. 7:1). The first passes are in single precision, whose
+products are exact to 1e-7 of the largest value; the last ones, which measure R and give the answer, in double.
+
+The sums run in a fixed order, so that chunks and threads change no bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.solve import INDEPENDENT, orthonormalise_jit, project_out
+from genomics_dc.kernels.eigen import leading_eigenpairs
+from genomics_dc.kernels.genotypes import pack_dosage
+from genomics_dc.kernels.products import combinations, inner
+from genomics_dc.kernels.solve import INDEPENDENT, orthonormalise_jit
+from genomics_dc.kernels.standardised import add_product, sample_order, scaling, scaling_counts
 
 _Floats = npt.NDArray[np.float64]
+Multiply = Callable[[_Floats, type[np.floating[Any]]], _Floats]
 
-OVERSAMPLING = 10
-PASSES_MAX = 60
+OVERSAMPLING = 2  # at least: blocks are a multiple of 4 wide. Wider ones take fewer passes, and longer in all
+PASSES_MAX = 100
+TOLERANCE = 1e-4
+# A residual of this share of the largest value is what rounding leaves, in either precision.
+_ROUNDING = {np.float32: 2e-7, np.float64: 1e-13}
+# Below this share, single precision may be at its end: the passes stop when two have gained nothing.
+_NEAR_ROUNDING = 1e-5
 # A direction this much shorter after the earlier ones are taken out is rounding, not signal.
-_SPENT_SHARE = 1e-10
+_SPENT_SHARE = {np.float32: 1e-5, np.float64: 1e-10}
+_ROWS_MAX = 480
 
 
 @dataclass(frozen=True)
@@ -35,188 +49,75 @@ class Components:
 
     `vectors` float64[S, k] of unit length, the largest entry of each positive; `values` float64[k], the eigenvalues of
     the relationship matrix, largest first; `residual` float64[k], the length of A v - value * v over the largest
-    value; `passes` over the data; `n_variants` that were not monomorphic.
+    value; `angle`, what bounds the sine of the angle between the space found and the exact one (infinite when the next
+    eigenvalue is the same); `passes` over the data; `n_variants` that were not monomorphic.
     """
 
     vectors: _Floats
     values: _Floats
     residual: _Floats
+    angle: float
     passes: int
     n_variants: int
 
 
-def _leading_rows(matrix: _Floats, sweeps_max: int) -> None:
-    """Turn the rows of a symmetric positive matrix [N, N] into its eigenvectors times its eigenvalues, in place.
+class _Space:
+    """Orthonormal rows `seen` [N, S], what A makes of each (`images`), and `small` [N, N], their inner products."""
 
-    One-sided Jacobi rotations (Hestenes 1958, J. SIAM 6:51): rows are rotated in pairs until all are orthogonal. The
-    order is fixed, so that, unlike LAPACK's, the answer does not depend on the threads of BLAS.
-    """
-    n = matrix.shape[0]
-    for _sweep in range(sweeps_max):
-        turned = False
-        for i in range(n - 1):
-            for j in range(i + 1, n):
-                a, b = matrix[i], matrix[j]
-                aa = 0.0
-                bb = 0.0
-                ab = 0.0
-                for s in range(n):
-                    aa += a[s] * a[s]
-                    bb += b[s] * b[s]
-                    ab += a[s] * b[s]
-                if abs(ab) <= 1e-15 * np.sqrt(aa * bb):
-                    continue
-                turned = True
-                ratio = (bb - aa) / (2.0 * ab)
-                tangent = 1.0 / (abs(ratio) + np.sqrt(1.0 + ratio * ratio))
-                if ratio < 0.0:
-                    tangent = -tangent
-                cosine = 1.0 / np.sqrt(1.0 + tangent * tangent)
-                sine = cosine * tangent
-                for s in range(n):
-                    left = a[s]
-                    a[s] = cosine * left - sine * b[s]
-                    b[s] = sine * left + cosine * b[s]
-        if not turned:
-            return
+    def __init__(self, multiply: Multiply, n_samples: int, dtype: type[np.floating[Any]]) -> None:
+        self._multiply = multiply
+        self._dtype = dtype
+        self.seen = np.empty((0, n_samples))
+        self.images = np.empty((0, n_samples))
+        self.small = np.empty((0, 0))
 
+    def grow(self, block: _Floats) -> _Floats:
+        """Take in what a block of rows [L, S] adds, and return what A makes of that: no rows when it adds nothing."""
+        fresh = _new_directions(self.seen, block, _SPENT_SHARE[self._dtype])
+        if not len(fresh):
+            return fresh
+        image = self._multiply(fresh, self._dtype)
+        before = len(self.seen)
+        self.seen = np.concatenate([self.seen, fresh])
+        self.images = np.concatenate([self.images, image])
+        small = np.empty((len(self.seen), len(self.seen)))
+        small[:before, :before] = self.small
+        small[before:] = inner(image, self.seen)
+        small[:before, before:] = small[before:, :before].T
+        corner = small[before:, before:]
+        corner[:] = 0.5 * (corner + corner.T)
+        self.small = small
+        return image
 
-_leading_rows_jit = jit(_leading_rows)
+    def look(self, k: int) -> tuple[_Floats, _Floats]:
+        """Return the leading values and the lengths of their residuals, k + 1 of each where there are so many."""
+        leading, rows = leading_eigenpairs(self.small, min(k + 1, len(self.small)))
+        chosen = np.ascontiguousarray(rows.T)
+        gap = combinations(chosen, self.images) - combinations(chosen * leading, self.seen)
+        return leading, np.sqrt((gap**2).sum(axis=1))
 
+    def leading(self, n: int) -> tuple[_Floats, _Floats]:
+        """Return the n leading values and their vectors [n, S], fewer where fewer carry variance."""
+        values, rows = leading_eigenpairs(self.small, min(n, len(self.small)))
+        some = values > 1e-12 * max(float(values.max(initial=0.0)), np.finfo(float).tiny)
+        return values[some], combinations(np.ascontiguousarray(rows[some].T), self.seen)
 
-def _scaling(dosage: npt.NDArray[np.int8], mean: _Floats, scale: _Floats) -> None:
-    """Fill each variant's mean dosage 2p and 1 / sqrt(2p(1 - p)); the latter is 0 when all samples are alike."""
-    n_variants, n_samples = dosage.shape
-    for v in range(n_variants):
-        total = 0
-        called = 0
-        first = -1
-        varies = False
-        for s in range(n_samples):
-            g = dosage[v, s]
-            if g >= 0:
-                total += g
-                called += 1
-                if first < 0:
-                    first = g
-                elif g != first:
-                    varies = True
-        mean[v] = total / called if called > 0 else 0.0
-        p = 0.5 * mean[v]
-        scale[v] = 1.0 / np.sqrt(2.0 * p * (1.0 - p)) if varies else 0.0
-
-
-_scaling_jit = jit(_scaling)
-
-
-def scaling(dosage: npt.NDArray[np.int8]) -> tuple[_Floats, _Floats]:
-    """Return mean 2p and scale 1 / sqrt(2p(1 - p)) of each variant (Patterson et al. 2006, PLoS Genet. 2:e190).
-
-    `dosage` int8[V, S] with -1 missing; p from the called samples. Where all called samples are alike the scale is 0,
-    so that the variant adds nothing. Missing dosages stand for the mean, which adds nothing either.
-    """
-    mean = np.empty(dosage.shape[0])
-    scale = np.empty(dosage.shape[0])
-    _scaling_jit(_checked(dosage), mean, scale)
-    return mean, scale
-
-
-def _scores(
-    dosage: npt.NDArray[np.int8], mean: _Floats, scale: _Floats, weights: _Floats, total: _Floats, out: _Floats
-) -> None:
-    """Fill out[V, L] with X weights; `total` is the sum of the rows of `weights`."""
-    n_variants, n_samples = dosage.shape
-    width = weights.shape[1]
-    for v in range(n_variants):
-        row = out[v]
-        for j in range(width):
-            row[j] = -mean[v] * total[j]
-        for s in range(n_samples):
-            g = dosage[v, s]
-            if g != 0:
-                value = float(g) if g > 0 else mean[v]
-                for j in range(width):
-                    row[j] += value * weights[s, j]
-        for j in range(width):
-            row[j] *= scale[v]
-
-
-_scores_jit = jit(_scores)
-
-
-def scores(dosage: npt.NDArray[np.int8], mean: _Floats, scale: _Floats, weights: _Floats) -> _Floats:
-    """Return X weights, float64[V, L], for standardised dosages X [V, S] and weights float64[S, L]."""
-    out = np.empty((dosage.shape[0], weights.shape[1]))
-    total = np.zeros(weights.shape[1])
-    for row in weights:
-        total += row
-    _scores_jit(_checked(dosage), mean, scale, np.ascontiguousarray(weights), total, out)
-    return out
-
-
-def _accumulate(
-    dosage: npt.NDArray[np.int8],
-    mean: _Floats,
-    scale: _Floats,
-    loadings: _Floats,
-    first: int,
-    last: int,
-    out: _Floats,
-    common: _Floats,
-) -> None:
-    """Add X' loadings to rows `first`..`last` of `out`; the part that all samples share goes to `common`."""
-    n_variants = dosage.shape[0]
-    width = loadings.shape[1]
-    scaled = np.empty(width)
-    centre = np.empty(width)
-    for v in range(n_variants):
-        if scale[v] == 0.0:
-            continue
-        for j in range(width):
-            scaled[j] = scale[v] * loadings[v, j]
-            centre[j] = mean[v] * scaled[j]
-            common[j] -= centre[j]
-        for s in range(first, last):
-            g = dosage[v, s]
-            if g > 0:
-                value = float(g)
-                for j in range(width):
-                    out[s, j] += value * scaled[j]
-            elif g < 0:
-                for j in range(width):
-                    out[s, j] += centre[j]
-
-
-_accumulate_jit = jit(_accumulate)
-
-
-def accumulate(
-    dosage: npt.NDArray[np.int8],
-    mean: _Floats,
-    scale: _Floats,
-    loadings: _Floats,
-    samples: slice,
-    out: _Floats,
-    common: _Floats,
-) -> None:
-    """Add X' loadings of a block of variants to out[samples], except for what every sample shares.
-
-    What is shared is added to `common` float64[L]: the product is `out + common`. Threads take different `samples`,
-    each with its own `common`, which all end alike; blocks must come in order.
-    """
-    _accumulate_jit(
-        _checked(dosage), mean, scale, np.ascontiguousarray(loadings), samples.start, samples.stop, out, common
-    )
+    def shrink(self, n: int) -> None:
+        """Keep only the n leading vectors."""
+        values, rows = leading_eigenpairs(self.small, min(n, len(self.small)))
+        chosen = np.ascontiguousarray(rows.T)
+        self.seen, self.images = combinations(chosen, self.seen), combinations(chosen, self.images)
+        self.small = np.diag(values)
 
 
 def principal_components(
-    multiply: Callable[[_Floats], _Floats],
+    multiply: Multiply,
     n_samples: int,
     k: int,
     *,
     seed: int,
     n_variants: int,
-    tolerance: float = 1e-8,
+    tolerance: float = TOLERANCE,
     passes_max: int = PASSES_MAX,
     on_pass: Callable[[int, float], None] | None = None,
 ) -> Components:
@@ -225,7 +126,8 @@ def principal_components(
     Parameters
     ----------
     multiply
-        Takes float64[S, L] and returns A times it: one pass over the data.
+        Takes rows float64[L, S] and a precision, and returns A times each, float64[L, S]: one pass over the data. In
+        single precision it may be off by 1e-6 of the largest value.
     n_samples, k
         S, and how many components; 1 <= k < S.
     seed
@@ -233,9 +135,9 @@ def principal_components(
     n_variants
         Copied to the result.
     tolerance
-        Passes stop when every residual is below this share of the largest eigenvalue.
+        Passes stop when the sine of the angle between the space found and the exact one is below this.
     on_pass
-        Called after each pass with its number and the largest residual.
+        Called after each pass with its number and the bound on that sine.
 
     Raises
     ------
@@ -244,70 +146,82 @@ def principal_components(
     """
     if not 1 <= k < n_samples:
         raise ValueError(f"k must be between 1 and {n_samples - 1} (samples - 1), not {k}")
-    width = min(k + OVERSAMPLING, n_samples)
-    block = np.ascontiguousarray(np.random.default_rng(seed).standard_normal((n_samples, width)).T)
-    seen = np.empty((0, n_samples))  # orthonormal rows
-    images = np.empty((0, n_samples))  # A times each
-    values, vectors, residual = np.empty(0), np.empty((n_samples, 0)), np.full(k, np.inf)
+    width = min(-(-(k + OVERSAMPLING) // 4) * 4, n_samples)
+    block = np.random.default_rng(seed).standard_normal((n_samples, width)).T.copy()
     passes = 0
-    while passes < passes_max:
-        block = _new_directions(seen, block)
-        if block.shape[0] == 0:
-            break
-        image = np.ascontiguousarray(multiply(np.ascontiguousarray(block.T)).T)
-        passes += 1
-        seen = np.concatenate([seen, block])
-        images = np.concatenate([images, image])
-        # einsum, not @: BLAS would sum in another order for another number of threads.
-        small = np.einsum("is,js->ij", seen, images)
-        ritz_values, ritz_vectors = np.linalg.eigh(0.5 * (small + small.T))
-        found = min(k, ritz_values.size)
-        order = np.argsort(ritz_values)[::-1][:found]
-        values = ritz_values[order]
-        chosen = np.ascontiguousarray(ritz_vectors[:, order])
-        vectors = np.einsum("is,ij->sj", seen, chosen)
-        gap = np.einsum("is,ij->sj", images, chosen) - vectors * values
-        residual = np.sqrt((gap**2).sum(axis=0)) / max(float(values[0]), np.finfo(float).tiny)
-        if on_pass is not None:
-            on_pass(passes, float(residual.max()))
-        if found == k and residual.max() < tolerance:
-            break
-        block = image
-    # Once more, by sums in a fixed order: what LAPACK gave above decides when to stop, not what is returned.
-    rows = np.einsum("is,js->ij", seen, images)
-    rows = np.ascontiguousarray(0.5 * (rows + rows.T))
-    _leading_rows_jit(rows, 30)
-    lengths = np.sqrt((rows**2).sum(axis=1))
-    order = np.argsort(-lengths, kind="stable")[:k]
-    if lengths[order[-1]] > 1e-9 * lengths[order[0]]:
-        # Otherwise fewer than k directions carry variance, and the rest are any orthonormal ones.
-        values = lengths[order]
-        vectors = np.einsum("is,ij->sj", seen, (rows[order] / lengths[order, None]).T)
-    largest = np.abs(vectors).argmax(axis=0)
-    vectors = vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
-    lengths = np.sqrt((vectors**2).sum(axis=0))
-    return Components(vectors / lengths, np.maximum(values, 0.0), residual, passes, n_variants)
+    angle = np.inf
+    residual = np.full(k, np.inf)
+    for dtype in (np.float32, np.float64):
+        space = _Space(multiply, n_samples, dtype)
+        best, idle = np.inf, 0
+        while passes < passes_max:
+            block = space.grow(block)
+            if not len(block):
+                angle = 0.0 if dtype is np.float64 else angle
+                break
+            passes += 1
+            values, lengths = space.look(k)
+            largest = max(float(values[0]), np.finfo(float).tiny)
+            residual = lengths[:k] / largest
+            angle = _angle(values, lengths, k)
+            if on_pass is not None:
+                on_pass(passes, angle)
+            if len(values) >= k and (angle < tolerance or residual.max() < _ROUNDING[dtype]):
+                break
+            idle = idle + 1 if residual.max() > 0.5 * best else 0
+            best = min(best, float(residual.max()))
+            if dtype is np.float32 and best < _NEAR_ROUNDING and idle == 2:
+                break
+            if len(space.seen) > _ROWS_MAX:
+                space.shrink(3 * width)
+        if dtype is np.float32:
+            _, block = space.leading(width)
+            passes = min(passes, passes_max - 1)
+    values, rows = space.leading(k)
+    if len(rows) < k:  # fewer than k directions carry variance, and the rest are any orthonormal ones
+        others = np.random.default_rng(seed).standard_normal((n_samples, k + 2)).T.copy()
+        rows = np.concatenate([rows, _new_directions(rows, others, 1e-10)])[:k]
+        values = np.concatenate([values, np.zeros(k - len(values))])
+    largest_entry = np.abs(rows).argmax(axis=1)
+    rows = rows * np.where(rows[np.arange(k), largest_entry] < 0, -1.0, 1.0)[:, None]
+    rows /= np.sqrt((rows**2).sum(axis=1))[:, None]
+    return Components(np.ascontiguousarray(rows.T), values, residual, angle, passes, n_variants)
 
 
-def _new_directions(seen: _Floats, block: _Floats) -> _Floats:
+def _angle(values: _Floats, lengths: _Floats, k: int) -> float:
+    """Return the bound of Davis and Kahan on the sine of the largest angle, infinite when no gap is sure."""
+    if len(values) <= k:
+        return float("inf")
+    gap = float(values[k - 1] - values[k] - lengths[k])
+    return float(np.sqrt((lengths[:k] ** 2).sum())) / gap if gap > 0 else float("inf")
+
+
+def _new_directions(seen: _Floats, block: _Floats, spent_share: float) -> _Floats:
     """Return orthonormal rows that span what `block` [L, S] adds to the orthonormal rows of `seen`."""
     lengths = np.sqrt((block**2).sum(axis=1))
-    rest = np.ascontiguousarray(project_out(np.ascontiguousarray(seen.T), np.ascontiguousarray(block.T)).T)
-    kept = list(np.flatnonzero(np.sqrt((rest**2).sum(axis=1)) > _SPENT_SHARE * lengths))
+    rest = _outside(seen, block)
+    kept = list(np.flatnonzero(np.sqrt((rest**2).sum(axis=1)) > spent_share * lengths))
     kept = kept[: seen.shape[1] - seen.shape[0]]
     while kept:
         rows = np.ascontiguousarray(rest[kept])
         bad = orthonormalise_jit(rows, 0, 0, 1e-8)
         if bad == INDEPENDENT:
             # The rows were scaled up: rounding that points into `seen` has grown with them.
-            rows = np.ascontiguousarray(project_out(np.ascontiguousarray(seen.T), np.ascontiguousarray(rows.T)).T)
+            rows = _outside(seen, rows)
             orthonormalise_jit(rows, 0, 0, 1e-8)
             return rows
         del kept[bad]
     return np.empty((0, seen.shape[1]))
 
 
-def pca(dosage: npt.NDArray[np.int8], k: int, *, seed: int = 1, tolerance: float = 1e-8) -> Components:
+def _outside(seen: _Floats, block: _Floats) -> _Floats:
+    """Return what is left of the rows of `block` outside the orthonormal rows of `seen`; twice is enough."""
+    for _turn in range(2):
+        block = block - combinations(inner(seen, block), seen)
+    return block
+
+
+def pca(dosage: npt.NDArray[np.int8], k: int, *, seed: int = 1, tolerance: float = TOLERANCE) -> Components:
     """Return the `k` leading components of a cohort whose dosages are in memory.
 
     `dosage` int8[V, S], 0, 1, 2 or -1 for missing, which stands for the variant's mean.
@@ -319,22 +233,15 @@ def pca(dosage: npt.NDArray[np.int8], k: int, *, seed: int = 1, tolerance: float
     >>> pca(groups, 1).vectors[:, 0].round(2).tolist()
     [0.46, 0.26, 0.46, -0.46, -0.26, -0.46]
     """
-    calls = _checked(dosage)
-    n_samples = calls.shape[1]
-    mean, scale = scaling(calls)
+    packed = pack_dosage(dosage)
+    n_samples = dosage.shape[1]
+    order = sample_order(n_samples)
+    mean, scale = scaling(scaling_counts(packed, n_samples))
     n_variants = int(np.count_nonzero(scale))
 
-    def multiply(weights: _Floats) -> _Floats:
-        loadings = scores(calls, mean, scale, weights)
-        product = np.zeros_like(weights)
-        common = np.zeros(weights.shape[1])
-        accumulate(calls, mean, scale, loadings, slice(0, n_samples), product, common)
-        return (product + common) / max(n_variants, 1)
+    def multiply(rows: _Floats, dtype: type[np.floating[Any]]) -> _Floats:
+        total = np.zeros((len(rows), order.width))
+        add_product(packed, mean, scale, order, order.spread(rows, dtype), total)
+        return order.gather(total) / max(n_variants, 1)
 
     return principal_components(multiply, n_samples, k, seed=seed, n_variants=n_variants, tolerance=tolerance)
-
-
-def _checked(dosage: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    if dosage.dtype != np.int8 or dosage.ndim != 2:
-        raise ValueError(f"dosage must be int8[V, S], not {dosage.dtype}{list(dosage.shape)}")
-    return np.ascontiguousarray(dosage)

@@ -22,6 +22,12 @@ _REFSEQ_VERSIONS = {
 _REFSEQ_NUMBER = {**{str(n): n for n in range(1, 23)}, "X": 23, "Y": 24}
 _CHROMOSOME_OF_NUMBER = {number: name for name, number in _REFSEQ_NUMBER.items()}
 _REFSEQ_PATTERN = re.compile(r"NC_(\d{6})\.(\d+)")
+# Pseudoautosomal regions of X, zero-based half-open: Genome Reference Consortium, GRCh37 and GRCh38
+# (https://www.ncbi.nlm.nih.gov/grc/human).
+_PSEUDOAUTOSOMAL_X = {
+    "GRCh37": ((60_000, 2_699_520), (154_931_043, 155_260_560)),
+    "GRCh38": ((10_000, 2_781_479), (155_701_382, 156_030_895)),
+}
 # The mitochondrial sequence of both assemblies as released by NCBI and Ensembl (revised Cambridge reference sequence).
 _MITOCHONDRION = "NC_012920.1"
 
@@ -57,6 +63,14 @@ def accession_assembly(contig: str) -> str | None:
         return None
     grch37, grch38 = _REFSEQ_VERSIONS[name]
     return {grch37: "GRCh37", grch38: "GRCh38"}.get(int(match[2]))
+
+
+def pseudoautosomal_x(assembly: str | None) -> tuple[tuple[int, int], ...]:
+    """Return the regions of X that X and Y share, zero-based half-open; none when the assembly is not known.
+
+    `assembly` may say more than the name ("GRCh38.p14").
+    """
+    return next((spans for build, spans in _PSEUDOAUTOSOMAL_X.items() if build in (assembly or "")), ())
 
 
 def resolve(contig: str, known: Iterable[str]) -> str | None:

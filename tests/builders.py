@@ -243,3 +243,12 @@ def random_records(n_variants: int, n_samples: int, *, seed: int = 1, contigs: S
         ]
         made.append(" ".join(fields))
     return made
+
+
+def by_group(labels):
+    """Turn "sample: group" into "group: samples", as analyses take groups; a label of NA is no group."""
+    groups = {}
+    for sample, group in labels.items():
+        if group != "NA":
+            groups.setdefault(group, []).append(sample)
+    return groups

@@ -20,7 +20,7 @@ def shared_data() -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def program():
     """Give a function that returns the path of an outside program, or skips the test with the reason."""
 

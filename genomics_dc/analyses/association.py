@@ -94,6 +94,12 @@ def associate(
     InputError, UsageError
         As one sentence: an unknown or duplicated sample, a trait that is absent, constant, missing everywhere or not of
         the model, text among numbers, dependent covariates, more covariates than samples, a view without variants.
+
+    Examples
+    --------
+    >>> view = open_store("cohort.vcz").variants(maf=0.01)
+    >>> gwas = view.associate("traits.tsv", traits=["hba1c", "bmi"], covariates="covariates.tsv")
+    >>> gwas.top(5).to_pandas()[["trait", "variant_id", "beta", "p_value"]]
     """
     scan = prepare(
         view,

@@ -14,22 +14,28 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from genomics_dc.analyses.association_plink2 import plink2_lines
+from genomics_dc.analyses.genomic_control import CHI2_MEDIAN
 from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.errors import UsageError
 from genomics_dc.files import atomic_path, refuse_existing
 from genomics_dc.kernels.status import STATUS_NAMES
 from genomics_dc.parquet import write_repeating
 from genomics_dc.provenance import Provenance
-from genomics_dc.results import Result
+from genomics_dc.results import Result, along, dataset
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure
 
-# Median of the chi-squared distribution with one degree of freedom.
-_CHI2_MEDIAN = 0.45493642311957283
+    from genomics_dc.analyses.top_hits import TopHits
+    from genomics_dc.analyses.view import View
+
 _FORBIDDEN_IN_NAMES = frozenset('/\\\0:*?"<>|')
 
+_SITE_COLUMNS = ("chromosome", "base_pair_location", "effect_allele", "other_allele")
 
+
+@dataclass(frozen=True, repr=False)
 class AssociationResult(Result):
     """One row per trait, test and variant: traits one after another, in each the tests, variants in store order.
 
@@ -51,6 +57,8 @@ class AssociationResult(Result):
     With permutations, `p_permutation` is the share of permuted traits that this variant does as well with, and
     `p_max_t` (not when they are adaptive) the share in which any variant of the scan does: right for many tests.
     """
+
+    source: View | None = None
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -97,10 +105,12 @@ class AssociationResult(Result):
             return self
         n_rows = int(str(self.provenance.parameters["n_variants"])) * len(self.tests)
         if len(self) == len(self.traits) * n_rows:
-            return AssociationResult(self.table.slice(self.traits.index(name) * n_rows, n_rows), self.provenance)
+            return AssociationResult(
+                self.table.slice(self.traits.index(name) * n_rows, n_rows), self.provenance, self.source
+            )
         import pyarrow.compute as pc
 
-        return AssociationResult(self.table.filter(pc.equal(self.table["trait"], name)), self.provenance)
+        return AssociationResult(self.table.filter(pc.equal(self.table["trait"], name)), self.provenance, self.source)
 
     def top(self, n: int = 10, *, trait: str | None = None) -> AssociationResult:
         """Return the `n` rows of largest -log10 p, of one trait or of all; ties stay in row order."""
@@ -108,7 +118,7 @@ class AssociationResult(Result):
         strength = chosen._column("neg_log_10_p_value")
         order = np.argsort(-strength, kind="stable")
         order = order[~np.isnan(strength[order])][:n]
-        return AssociationResult(chosen.table.take(pa.array(order)), self.provenance)
+        return AssociationResult(chosen.table.take(pa.array(order)), self.provenance, self.source)
 
     def status_counts(self) -> dict[str, int]:
         """Return how many rows have each status, for those that occur."""
@@ -135,6 +145,24 @@ class AssociationResult(Result):
             path, self.provenance, len(self), self.status_counts(), self.lambda_gc(), self.strongest()
         )
 
+    def to_xarray(self) -> xr.Dataset:
+        """Return estimates along `trait` and `variant`, alleles and places along `variant`.
+
+        Rows that were chosen (`top`), or of several tests a variant, are given along `row`, as they are.
+        """
+        n_variants = len(self) // max(len(self.traits), 1)
+        if not n_variants or len(self) != len(self.traits) * int(str(self.provenance.parameters["n_variants"])):
+            return super().to_xarray()
+        columns = along(self.table, "variant")
+        variables: dict[str, Any] = {}
+        for name, (_, values) in columns.items():
+            if name in _SITE_COLUMNS:
+                variables[name] = ("variant", values[:n_variants])
+            elif name not in ("variant_id", "trait"):
+                variables[name] = (("trait", "variant"), values.reshape(len(self.traits), n_variants))
+        ids = columns["variant_id"][1][:n_variants]
+        return dataset(variables, {"variant": ids, "trait": list(self.traits)}, self.provenance)
+
     def lambda_gc(self) -> dict[str, float]:
         """Return each trait's genomic inflation factor, by its main test (Devlin and Roeder 1999, Biometrics 55:997).
 
@@ -148,7 +176,7 @@ class AssociationResult(Result):
             strength = self._main(name)._column("neg_log_10_p_value")
             strength = strength[~np.isnan(strength)]
             middle = float(np.median(strength)) if strength.size else np.nan
-            found[name] = float(stats.chi2.isf(10.0**-middle, 1)) / _CHI2_MEDIAN
+            found[name] = float(stats.chi2.isf(10.0**-middle, 1)) / CHI2_MEDIAN
         return found
 
     def write(self, path: Path | str, *, force: bool = False, threads: int | None = None) -> Path:
@@ -164,6 +192,31 @@ class AssociationResult(Result):
         with atomic_path(target, force=force) as temporary:
             write_repeating(self.to_arrow(), temporary, mapper=partial(ordered_map, threads=workers))
         return target
+
+    def genomic_control(self) -> AssociationResult:
+        """Return the result with p under genomic control; see `analyses.genomic_control.genomic_control`."""
+        from genomics_dc.analyses.genomic_control import genomic_control
+
+        return genomic_control(self)
+
+    def top_hits(self, **options: Any) -> TopHits:
+        """Return the clumps of a trait with the genes nearest to them; see `analyses.top_hits.top_hits`."""
+        from genomics_dc.analyses.top_hits import top_hits
+
+        return top_hits(self, options.pop("view", self.source), **options)
+
+    def page(self, path: Path | str, **options: Any) -> Path:
+        """Write a page of plots and tables as one HTML file; see `analyses.association_page.write_page`."""
+        from genomics_dc.analyses.association_page import write_page
+
+        return write_page(self, path, **{"view": self.source, **options})
+
+    def to_gwas_ssf(self, path: Path | str, **options: Any) -> list[Path]:
+        """Write one trait as GWAS-SSF with its metadata; see `analyses.gwas_ssf.write_gwas_ssf`."""
+        from genomics_dc.analyses.gwas_ssf import write_gwas_ssf
+
+        known = None if self.source is None else self.source.assembly
+        return write_gwas_ssf(self, path, **{"assembly": known, **options})
 
     def to_plink2(self, path: Path | str, *, force: bool = False) -> list[Path]:
         """Write PLINK 2's `--glm` columns, one file a trait; return the paths.
@@ -194,7 +247,7 @@ class AssociationResult(Result):
         n_variants = int(str(self.provenance.parameters["n_variants"]))
         if len(self.tests) == 1 or len(one) != n_variants * len(self.tests):
             return one
-        return AssociationResult(one.table.slice(0, n_variants), one.provenance)
+        return AssociationResult(one.table.slice(0, n_variants), one.provenance, one.source)
 
     def _one_trait(self, trait: str | None) -> str:
         if trait is None:
@@ -243,6 +296,13 @@ class AssociationPlots:
             lambda_gc=AssociationResult(one.table, one.provenance).lambda_gc()[name],
             n_samples=one.samples_by_trait[name],
         )
+
+    def locus(self, variant_id: str, trait: str | None = None, **options: Any) -> Figure:
+        """Return -log10 p around a variant, coloured by linkage with it, genes below; see `analyses.top_hits.locus`."""
+        from genomics_dc.analyses.top_hits import locus
+
+        view = options.pop("view", self.result.source)
+        return locus(self.result, view, variant_id, trait=trait, **options).plot(trait=self.result._one_trait(trait))
 
     def save(self, folder: Path | str) -> list[Path]:
         """Write Manhattan and QQ plot of every trait as SVG and PNG into `folder`; return the paths."""

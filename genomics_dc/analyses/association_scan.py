@@ -17,6 +17,7 @@ from genomics_dc.analyses import phenotypes as samples_by
 from genomics_dc.analyses.association_models import SCORE_P_MAX, SPA_P_MAX, Question
 from genomics_dc.analyses.association_result import AssociationResult
 from genomics_dc.analyses.association_table import Estimates, table_of
+from genomics_dc.analyses.cluster import cluster_in_use
 from genomics_dc.analyses.collinear import collinear_notes
 from genomics_dc.analyses.genotype_blocks import Source, dosages_of, source_of
 from genomics_dc.analyses.lineage import provenance_of
@@ -24,14 +25,17 @@ from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.analyses.permutation import Permutations, Piece, permutation_p
 from genomics_dc.analyses.sex import sex_of
 from genomics_dc.analyses.site_columns import site_columns
+from genomics_dc.analyses.view import View
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels import linear, linear_terms, logistic, logistic_terms, spa, terms
 from genomics_dc.kernels.carriers import frequency_of, recoded
 from genomics_dc.provenance import JsonValue, Provenance
 
 if TYPE_CHECKING:
+    from genomics_dc.store.blocks import Block
     from genomics_dc.store.read import StoreView
 
+_Fit = linear.LinearFit | logistic.LogisticFit | linear_terms.TermsFit
 # Variants that one task takes: small enough to share between threads, large enough to cost little. Each variant is
 # fitted by itself, so this changes no number.
 _VARIANTS_PER_TASK = {"linear": 1024, "logistic": 512, "firth": 128, "spa": 512}
@@ -144,7 +148,8 @@ class Scan:
         estimates = self._estimates(progress)
         more = self._permutation_columns(estimates)
         table = table_of(self.sites, self.aligned.trait_names, estimates, more)
-        return AssociationResult(table, self.provenance(self._samples_by_trait(), self._notes(estimates)))
+        provenance = self.provenance(self._samples_by_trait(), self._notes(estimates))
+        return AssociationResult(table, provenance, self.view if isinstance(self.view, View) else None)
 
     def provenance(self, samples_by_trait: dict[str, JsonValue], notes: Sequence[JsonValue]) -> Provenance:
         """Return what made the result."""
@@ -175,13 +180,9 @@ class Scan:
         return source_of(self.view, self.store, self.question.dosage)
 
     def _tasks(self, source: Source) -> Iterator[_Task]:
-        size = _VARIANTS_PER_TASK[self.question.model]
         done = 0
         for block in source.blocks:
-            for first in range(0, len(block), size):
-                piece = block[first : first + size]
-                for start, stop, kind in grouping.cut(self.runs, done + first, done + first + len(piece)):
-                    yield _Task(start, piece[start - done - first : stop - done - first], kind)
+            yield from _tasks_of(block, done, self.runs, _VARIANTS_PER_TASK[self.question.model])
             done += len(block)
 
     def _estimates(self, progress: Callable[[int, int], None] | None) -> Estimates:
@@ -190,23 +191,37 @@ class Scan:
         found = Estimates(n_traits, self.question.tests, self.parts, n_variants)
         source = self._source()
 
-        def work(task: _Task) -> int:
-            part = self.parts[task.kind]
-            span = slice(task.start, task.start + len(task.block))
-            for group in part.groups:
-                whole = task.block.dtype == np.uint8
-                scale = part.effect_scale if whole else 1.0
-                found.put(group, span, _fit(task.block, source, group, part, self.question), scale)
-            fitted = {trait for group in part.groups for trait in group.traits}
-            rest = [trait for trait in range(n_traits) if trait not in fitted]
+        def keep(fitted: _Fitted) -> int:
+            part = self.parts[fitted.kind]
+            span = slice(fitted.start, fitted.stop)
+            for group, fit in zip(part.groups, fitted.fits, strict=True):
+                found.put(group, span, fit, part.effect_scale if fitted.packed else 1.0)
+            tested = {trait for group in part.groups for trait in group.traits}
+            rest = [trait for trait in range(n_traits) if trait not in tested]
             if rest:
                 found.leave_out(rest, span)
             return span.stop
 
-        for done in self.in_order(work, self._tasks(source)):
+        for done in self._fitted(source, keep):
             if progress is not None:
                 progress(done, n_variants)
         return found
+
+    def _fitted(self, source: Source, keep: Callable[[_Fitted], int]) -> Iterator[int]:
+        """Yield what `keep` makes of the fits of each task; on a cluster the workers read and fit."""
+        if cluster_in_use() is None:
+            fit = partial(_fitted, source, self.parts, self.question)
+            yield from self.in_order(fit, self._tasks(source), then=keep)
+            return
+        fitter = _Fitter(
+            replace(source, stored=source.stored.without_rows()),
+            self.parts,
+            self.question,
+            self.runs,
+            self.view.sites_index(),
+        )
+        for many in self.in_order(partial(_fitted_block, fitter), source.stored):
+            yield from map(keep, many)
 
     def _permutation_columns(self, estimates: Estimates) -> dict[str, npt.NDArray[np.float64]]:
         """Return the columns of permutation p values, float64[T, V]; none when none are asked for."""
@@ -260,9 +275,55 @@ class Scan:
         return [*lines, *collinear_notes(self.view, self.store, self.aligned, self.runs, groups, estimates.status)]
 
 
+@dataclass(frozen=True)
+class _Fitted:
+    """The fits of variants `start` to `stop` of the view, one for each group of the part `kind`."""
+
+    start: int
+    stop: int
+    kind: str
+    packed: bool
+    fits: list[_Fit]
+
+
+@dataclass(frozen=True)
+class _Fitter:
+    """What a worker needs to fit a block: `rows` of the store are the variants of the view."""
+
+    source: Source
+    parts: dict[str, grouping.Part]
+    question: Question
+    runs: list[grouping.Run]
+    rows: npt.NDArray[np.int64]
+
+
+def _fitted_block(fitter: _Fitter, block: Block) -> list[_Fitted]:
+    """Return the fits of a block of the store; on a cluster this runs on a worker."""
+    first = int(np.searchsorted(fitter.rows, block.index[0]))
+    size = _VARIANTS_PER_TASK[fitter.question.model]
+    return [
+        _fitted(fitter.source, fitter.parts, fitter.question, task)
+        for task in _tasks_of(fitter.source.read(block), first, fitter.runs, size)
+    ]
+
+
+def _tasks_of(block: npt.NDArray[Any], first_of_block: int, runs: list[grouping.Run], size: int) -> Iterator[_Task]:
+    """Yield the tasks of a block whose first variant is the view's number `first_of_block`."""
+    for at in range(0, len(block), size):
+        piece, first = block[at : at + size], first_of_block + at
+        for start, stop, kind in grouping.cut(runs, first, first + len(piece)):
+            yield _Task(start, piece[start - first : stop - first], kind)
+
+
+def _fitted(source: Source, parts: dict[str, grouping.Part], question: Question, task: _Task) -> _Fitted:
+    part = parts[task.kind]
+    fits = [_fit(task.block, source, group, part, question) for group in part.groups]
+    return _Fitted(task.start, task.start + len(task.block), task.kind, task.block.dtype == np.uint8, fits)
+
+
 def _fit(
     block: npt.NDArray[Any], source: Source, group: grouping.Group, part: grouping.Part, question: Question
-) -> linear.LinearFit | logistic.LogisticFit | linear_terms.TermsFit:
+) -> _Fit:
     firth = question.model == "firth"
     if group.placed is None:
         dosage = source.dosage(block, group.rows)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.linkage_batches import Variants, batches, default_threads, variants_of
+from genomics_dc.analyses.linkage_batches import Variants, batches, variants_of
+from genomics_dc.analyses.parallel import default_threads
+from genomics_dc.analyses.summary_tables import (
+    ID_COLUMNS,
+    P_COLUMNS,
+    STRENGTH_COLUMN,
+    numbers,
+    of_trait,
+    read_association,
+    required_column,
+)
 from genomics_dc.errors import InputError, UsageError
-from genomics_dc.files import sha256_file
 from genomics_dc.kernels.ld import LdPlanes
 from genomics_dc.kernels.ld_clump import clump_rows
 from genomics_dc.results import Result
@@ -29,10 +37,6 @@ if TYPE_CHECKING:
 _Floats = npt.NDArray[np.float64]
 _Integers = npt.NDArray[np.int64]
 
-_ID_COLUMNS = ("variant_id", "ID", "SNP")
-_P_COLUMNS = ("p_value", "P")
-_STRENGTH_COLUMN = "neg_log_10_p_value"
-_TRAIT_COLUMN = "trait"
 # As PLINK prints them: how many members have p at or above 0.05, then below each limit and not below the next.
 _BINS = (("nsig", 0.05), ("s05", 0.01), ("s01", 0.001), ("s001", 0.0001), ("s0001", 0.0))
 
@@ -103,7 +107,7 @@ def clump(
 
     Examples
     --------
-    >>> view.clump(view.associate("traits.tsv", traits=["hba1c"]), r2=0.1)  # doctest: +SKIP
+    >>> view.clump(view.associate("traits.tsv", traits=["hba1c"]), r2=0.1)
     """
     for name, limit in (("p1", p1), ("p2", p2)):
         if not 0 < limit <= 1:
@@ -112,8 +116,8 @@ def clump(
         raise UsageError(f"r2 must lie between 0 and 1 (1 itself excluded), not {r2}")
     if window_bp < 1:
         raise UsageError(f"a window must be 1 or more bases, not {window_bp}")
-    table, inputs = _table(association)
-    table = _of_trait(_additive(table), trait)
+    table, inputs = read_association(association)
+    table = of_trait(table, trait)
     variants = variants_of(view)
     p_value, strength, unknown = _p_by_row(table, variants, view, p1)
     order_key = np.where(np.isnan(strength), -np.log10(np.maximum(p_value, 1e-323)), strength)
@@ -224,74 +228,15 @@ def _planes_of(
         )
 
 
-def _table(association: Any) -> tuple[pa.Table, dict[str, str]]:
-    """Return an Arrow table, and the hash of the file when it is one."""
-    if isinstance(association, Result):
-        return association.table, {}
-    if isinstance(association, pa.Table):
-        return association, {}
-    if isinstance(association, (str, Path)):
-        path = Path(association)
-        if not path.is_file():
-            raise InputError(f"{path} does not exist; give an association result (.parquet, .tsv or .glm.…)")
-        if path.suffix == ".parquet":
-            from pyarrow import parquet
-
-            return parquet.read_table(path), {str(path): sha256_file(path)}
-        from pyarrow import csv
-
-        text = {name: pa.string() for name in (*_ID_COLUMNS, _TRAIT_COLUMN)}
-        options = csv.ConvertOptions(column_types=text, null_values=["NA", "", "nan"], strings_can_be_null=True)
-        try:
-            table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter="\t"), convert_options=options)
-        except pa.ArrowInvalid as error:
-            raise InputError(f"{path} is not a table separated by tabs: {error}") from error
-        return table, {str(path): sha256_file(path)}
-    if hasattr(association, "to_arrow"):
-        return association.to_arrow(), {}
-    try:
-        return pa.Table.from_pandas(association, preserve_index=False), {}
-    except (TypeError, AttributeError) as error:
-        raise UsageError(
-            f"an association result is a table or a file's path, not {type(association).__name__}"
-        ) from error
-
-
-def _of_trait(table: pa.Table, trait: str | None) -> pa.Table:
-    if _TRAIT_COLUMN not in table.column_names:
-        if trait is not None:
-            raise UsageError(f"the association result has no column trait, so trait {trait} cannot be chosen")
-        return table
-    names = [str(name) for name in pc.unique(table[_TRAIT_COLUMN].cast(pa.string())).to_pylist()]
-    if trait is None:
-        if len(names) > 1:
-            raise UsageError(f"the association result has {len(names)} traits; name one of {', '.join(names[:5])}")
-        return table
-    if trait not in names:
-        raise UsageError(f"{trait} is not a trait of the association result; it has {', '.join(names[:5])}")
-    return table.filter(pc.equal(table[_TRAIT_COLUMN].cast(pa.string()), trait))
-
-
-def _additive(table: pa.Table) -> pa.Table:
-    """Return the rows of the variants' own tests, where a PLINK 2 table has those of covariates too."""
-    return table.filter(pc.equal(table["TEST"], "ADD")) if "TEST" in table.column_names else table
-
-
-def _column(table: pa.Table, names: tuple[str, ...], what: str) -> pa.ChunkedArray:
-    for name in names:
-        if name in table.column_names:
-            return table[name]
-    raise InputError(
-        f"the association result has no column of {what} ({', '.join(names)}); it has "
-        f"{', '.join(table.column_names[:12])}"
-    )
-
-
 def _p_by_row(table: pa.Table, variants: Variants, view: View, p1: float) -> tuple[_Floats, _Floats, int]:
     """Return p and -log10 p of each variant of the view, NaN where it has none, and how many with p <= p1 it lacks."""
-    ids = _column(table, _ID_COLUMNS, "variant ids").cast(pa.string())
-    p = _numbers(_column(table, _P_COLUMNS, "p values"))
-    strong = _numbers(table[_STRENGTH_COLUMN]) if _STRENGTH_COLUMN in table.column_names else np.full(len(p), np.nan)
+    ids = required_column(table, ID_COLUMNS, "variant ids").cast(pa.string())
+    p = numbers(required_column(table, P_COLUMNS, "p values"), "a p value")
+    strong = (
+        numbers(table[STRENGTH_COLUMN], "a -log10 p")
+        if STRENGTH_COLUMN in table.column_names
+        else np.full(len(p), np.nan)
+    )
     if bool(((p < 0) | (p > 1)).any()):
         row = int(np.flatnonzero((p < 0) | (p > 1))[0])
         raise InputError(f"row {row + 1:,} of the association result has p {p[row]}, which is not between 0 and 1")
@@ -309,10 +254,3 @@ def _p_by_row(table: pa.Table, variants: Variants, view: View, p1: float) -> tup
     rows = row_of[there].astype(np.int64)
     p_value[rows], strength[rows] = p[there], strong[there]
     return p_value, strength, int((~there & (p <= p1)).sum())
-
-
-def _numbers(column: pa.ChunkedArray) -> _Floats:
-    try:
-        return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
-    except pa.ArrowInvalid as error:
-        raise InputError(f"a p value of the association result is not a number: {error}") from error

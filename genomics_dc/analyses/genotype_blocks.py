@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from genomics_dc.analyses.packed_blocks import packed_of
 from genomics_dc.errors import InputError
 from genomics_dc.kernels import genotypes
-from genomics_dc.kernels.genotypes import pack_dosage
 
 if TYPE_CHECKING:
+    from genomics_dc.store.blocks import Block, Blocks
     from genomics_dc.store.read import StoreView
 
 _Floats = npt.NDArray[np.float64]
@@ -23,12 +25,18 @@ _Floats = npt.NDArray[np.float64]
 class Source:
     """Blocks of a view's genotypes: `packed` uint8[V, B] of all samples of a store, or dosages float64[V, S].
 
-    Sample i of the view is column columns[i] of `n_columns`.
+    Sample i of the view is column columns[i] of `n_columns`. `read` takes the genotypes out of a block of `stored`.
     """
 
-    blocks: Iterator[npt.NDArray[Any]]
+    stored: Blocks
+    read: Callable[[Block], npt.NDArray[Any]]
     columns: npt.NDArray[np.int64]
     n_columns: int
+
+    @property
+    def blocks(self) -> Iterator[npt.NDArray[Any]]:
+        """The genotypes of each block, once."""
+        return map(self.read, self.stored)
 
     def dosage(self, block: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> _Floats:
         """Return float64[V, rows] of a block, NaN missing; `rows` are samples of the view."""
@@ -55,28 +63,27 @@ def source_of(view: StoreView, store: StoreView, field: str) -> Source:
         if name not in view.fields:
             kept = ", ".join(one for one in view.fields if one.startswith("call_")) or "none"
             raise InputError(f"{view.path} has no {field} of its samples; it has {kept}")
-        blocks = (_dosages(block[name], field, view) for block in view.blocks(name))
-        return Source(blocks, everyone, view.n_samples)
+        return Source(view.blocks(name), partial(_dosages, name, field, str(view.path)), everyone, view.n_samples)
     numbers = view.sample_numbers()
     if store.sample_numbers() is not None:
-        return Source((pack_dosage(block["dosage"]) for block in view.blocks("dosage")), everyone, view.n_samples)
+        return Source(view.blocks("dosage"), packed_of, everyone, view.n_samples)
     whole = view if numbers is None else store.variants(index=view.sites_index())
     columns = np.arange(store.n_samples, dtype=np.int64) if numbers is None else numbers
-    return Source((block["packed"] for block in whole.blocks("packed")), columns, store.n_samples)
+    return Source(whole.blocks("packed"), packed_of, columns, store.n_samples)
 
 
-def _dosages(values: npt.NDArray[Any], field: str, view: StoreView) -> _Floats:
-    found = np.asarray(values, dtype=np.float64)
+def _dosages(name: str, field: str, shown: str, block: Block) -> _Floats:
+    found = np.asarray(block[name], dtype=np.float64)
     if field == "GP":
         if found.ndim != 3 or found.shape[2] < 3:
-            raise InputError(f"{view.path}: GP must hold three probabilities a call to become a dosage")
+            raise InputError(f"{shown}: GP must hold three probabilities a call to become a dosage")
         found = found[:, :, 1] + 2.0 * found[:, :, 2]
     elif found.ndim == 3:
         found = found[:, :, 0]
     wrong = np.argwhere((found < 0.0) | (found > 2.0 + 1e-3))
     if wrong.size:
         raise InputError(
-            f"{view.path}: {field} holds a dosage of {found[tuple(wrong[0])]:g}; expected 0 to 2 copies of the first "
+            f"{shown}: {field} holds a dosage of {found[tuple(wrong[0])]:g}; expected 0 to 2 copies of the first "
             "ALT allele"
         )
     return np.minimum(found, 2.0)

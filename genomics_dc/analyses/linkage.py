@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.linkage_batches import Batch, Variants, batches, default_threads, variants_of
+from genomics_dc.analyses.linkage_batches import Batch, Variants, batches, variants_of
 from genomics_dc.analyses.linkage_results import (
     MEASURES,
     LDMatrix,
@@ -27,9 +27,9 @@ from genomics_dc.analyses.linkage_results import (
     Measure,
     PruneResult,
 )
-from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.errors import InputError, ResourceError, UsageError
-from genomics_dc.kernels import ld_pairs, ld_prune
+from genomics_dc.kernels import ld_pairs, ld_prune, ld_windows
 from genomics_dc.kernels.ld import UnsortedError, correlation_block
 from genomics_dc.kernels.ld_haplotypes import haplotype_block
 
@@ -79,13 +79,13 @@ def prune(
 
     Examples
     --------
-    >>> open_store("cohort.vcz").ld_prune(r2=0.1, window_bp=500_000).pca(k=10)  # doctest: +SKIP
+    >>> open_store("cohort.vcz").ld_prune(r2=0.1, window_bp=500_000).pca(k=10)
     """
     if not 0 <= r2 < 1:
         raise UsageError(f"r2 must lie between 0 and 1 (1 itself excluded), not {r2}")
     variants = variants_of(view)
     with _explained():
-        windows = ld_prune.prune_windows(
+        windows = ld_windows.prune_windows(
             variants.position, variants.contig, window_bp=window_bp, window_variants=window_variants, step=step
         )
     workers = default_threads(threads)
@@ -139,7 +139,7 @@ def ld(
 
     Examples
     --------
-    >>> open_store("cohort.vcz").region("20:1,000,000-2,000,000").ld(r2_min=0.8).to_pandas()  # doctest: +SKIP
+    >>> open_store("cohort.vcz").region("20:1,000,000-2,000,000").ld(r2_min=0.8).to_pandas()
     """
     if not 0 <= r2_min <= 1:
         raise UsageError(f"r2_min must lie between 0 and 1, not {r2_min}")
@@ -197,6 +197,12 @@ def ld_matrix(
         When the square would take more than 2 GiB: use `ld_blocks`, which gives it tile by tile.
     UsageError, InputError
         As `ld`.
+
+    Examples
+    --------
+    >>> square = open_store("cohort.vcz").region("20:1,000,000-1,000,500").ld_matrix(measure="d_prime")
+    >>> square.to_xarray()["d_prime"].shape == square.values.shape
+    True
     """
     if measure not in MEASURES:
         raise UsageError(f"measure must be one of {', '.join(MEASURES)}, not {measure}")
@@ -278,6 +284,10 @@ def ld_scores(
     ------
     UsageError, InputError
         As `ld`.
+
+    Examples
+    --------
+    >>> open_store("cohort.vcz").ld_scores(window_bp=100_000).to_ldsc().to_pandas()
     """
     variants = variants_of(view)
     last = _last(variants, window_bp, window_variants)

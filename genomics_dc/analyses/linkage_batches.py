@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genomics_dc.analyses.packed_blocks import n_alleles
 from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.errors import InputError
 from genomics_dc.kernels.genotypes import pack_dosage
@@ -98,8 +98,7 @@ def variants_of(view: StoreView) -> Variants:
     if not len(index):
         raise InputError(f"this view of {view.path} has no variant; loosen region and filters")
     contig, start, _ = view.extents()
-    n_alleles = [np.count_nonzero(part.end > part.start, axis=1) for part in _column(view, index, "variant_allele")]
-    return Variants(view, index, contig, start + 1, np.concatenate(n_alleles).astype(np.int64))
+    return Variants(view, index, contig, start + 1, n_alleles(view))
 
 
 def _column(view: StoreView, index: npt.NDArray[np.int64], name: str) -> Iterator[Strings]:
@@ -109,11 +108,6 @@ def _column(view: StoreView, index: npt.NDArray[np.int64], name: str) -> Iterato
         part = loader.load(rows)[name]
         assert isinstance(part, Strings)
         yield part
-
-
-def default_threads(threads: int | None) -> int:
-    """Return how many threads to use: all processors of this process when not told."""
-    return threads or len(os.sched_getaffinity(0))
 
 
 def batches(view: StoreView, variants: Variants, *, threads: int, variants_max: int = 2048) -> Iterator[Batch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from genomics_dc.errors import UsageError
 from genomics_dc.files import atomic_path, refuse_existing, write_text
-from genomics_dc.results import Result
+from genomics_dc.results import Result, along, dataset, described_html
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure
 
     from genomics_dc.analyses.view import View
@@ -93,6 +94,17 @@ class LDMatrix(Result):
     def plot(self) -> LDPlots:
         """The plot: `.heatmap()`."""
         return LDPlots(self)
+
+    def _repr_html_(self) -> str:
+        square = f"{len(self.values):,} x {len(self.values):,} variants"
+        return described_html(self, {"square": square, "measure": self.measure, **self.facts()})
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return the square along `variant` and `other_variant`, with place and id of each variant along `variant`."""
+        ids = self.table["variant_id"].to_pylist()
+        variables: dict[str, Any] = {**along(self.table, "variant")}
+        variables[self.measure] = (("variant", "other_variant"), self.values)
+        return dataset(variables, {"variant": ids, "other_variant": ids}, self.provenance)
 
     def write(self, path: Path | str, *, force: bool = False) -> Path:
         """Write the square as NumPy's .npy and, beside it, `<path>.variants.tsv`; return `path`."""

@@ -21,6 +21,8 @@ def multiqc_sections(result: QCResult) -> dict[str, dict[str, Any]]:
         "singletons": {"title": "Singletons", "description": "ALT alleles only here", "format": "{:,d}"},
         "mean_depth": {"title": "Depth", "description": "mean FORMAT/DP, reads", "format": "{:,.1f}"},
         "mean_gq": {"title": "GQ", "description": "mean genotype quality, Phred", "format": "{:,.1f}"},
+        "het_imbalance": {"title": "Het imbalance", "description": "mean distance of reads from a half"},
+        "sex_check": {"title": "Sex", "description": "as given, and as X and Y show"},
         "filter": {"title": "Verdict", "description": "PASS, or the thresholds failed"},
     }
     rows = result.samples.table.select(["sample_id", *columns]).to_pylist()

@@ -1,36 +1,99 @@
-"""Work over blocks on threads, with results in the order of the blocks."""
+"""Work over blocks, on threads or on a cluster, with results in the order of the blocks."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from types import FunctionType
+from typing import Any, TypeVar, cast, overload
+
+from genomics_dc.analyses.cluster import cluster_in_use, map_on_cluster
+from genomics_dc.store.blocks import Block, Blocks
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
+_Kept = TypeVar("_Kept")
 
 _IN_FLIGHT_PER_THREAD = 2
 
 
-def ordered_map(function: Callable[[_Item], _Answer], items: Iterable[_Item], *, threads: int = 1) -> Iterator[_Answer]:
+def default_threads(threads: int | None) -> int:
+    """Return how many threads to use: all processors of this process when not told."""
+    return threads or len(os.sched_getaffinity(0))
+
+
+@overload
+def ordered_map(
+    function: Callable[[_Item], _Answer], items: Iterable[_Item], *, threads: int = 1
+) -> Iterator[_Answer]: ...
+@overload
+def ordered_map(
+    function: Callable[[_Item], _Answer],
+    items: Iterable[_Item],
+    *,
+    threads: int = 1,
+    then: Callable[[_Answer], _Kept],
+) -> Iterator[_Kept]: ...
+def ordered_map(
+    function: Callable[[_Item], Any],
+    items: Iterable[_Item],
+    *,
+    threads: int = 1,
+    then: Callable[[Any], Any] | None = None,
+) -> Iterator[Any]:
     """Yield `function(item)` for each item, in the order of the items, whatever the number of threads.
 
     At most two items a thread are held at once, so memory is bounded by blocks and not by the cohort. Kernels release
     the interpreter's lock, so the threads run side by side; `items` is read by the calling thread only. When the caller
     stops early, or a call raises, what has not begun is dropped.
+
+    `then` takes each answer to its place, in this process: `then(function(item))` is yielded. It may be called by
+    several threads at once.
+
+    Within `use_cluster`, the blocks of a view (`View.blocks`, also cut) are not read here: each worker opens the store
+    and reads its own, if the function can travel. It can when it is a function of a module, or `functools.partial` of
+    one, that returns its answer and changes nothing; its other arguments and its answer should be small. Any other
+    function, and items that are not blocks, stay on the threads here.
     """
-    if threads <= 1:
-        yield from map(function, items)
+    client = cluster_in_use()
+    if client is not None and isinstance(items, Blocks) and travels(function):
+        answers = map_on_cluster(client, cast("Callable[[Block], Any]", function), items)
+        yield from answers if then is None else map(then, answers)
         return
+    whole = function if then is None else partial(_one_after_another, then, function)
+    if threads <= 1:
+        yield from map(whole, items)
+        return
+    in_flight_max = threads * _IN_FLIGHT_PER_THREAD
+    if isinstance(items, Blocks) and items.held_max is not None:
+        in_flight_max = min(in_flight_max, max(items.held_max // 2, 1))
     pool = ThreadPoolExecutor(max_workers=threads)
+    wait = True
     try:
-        running: deque[Future[_Answer]] = deque()
+        running: deque[Future[Any]] = deque()
         for item in items:
-            running.append(pool.submit(function, item))
-            if len(running) >= threads * _IN_FLIGHT_PER_THREAD:
+            running.append(pool.submit(whole, item))
+            if len(running) >= in_flight_max:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
+    except KeyboardInterrupt:
+        wait = False  # whoever interrupts does not wait for the blocks that have begun
+        raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=wait, cancel_futures=True)
+
+
+def _one_after_another(then: Callable[[Any], Any], function: Callable[[Any], Any], item: Any) -> Any:
+    return then(function(item))
+
+
+def travels(function: Callable[..., Any]) -> bool:
+    """Tell whether another process can find a function by its name."""
+    while isinstance(function, partial):
+        function = function.func
+    named = isinstance(function, FunctionType) and "<" not in function.__qualname__
+    return named and function.__module__ != "__main__"

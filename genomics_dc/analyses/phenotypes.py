@@ -379,7 +379,7 @@ def align(
     for role, one in {"phenotypes": table, "covariates": covariate_table}.items():
         if one is table and role == "covariates":
             continue
-        unknown[role], absent[role] = _meeting(one, position, known, strict=strict)
+        unknown[role], absent[role] = meeting(one, position, known, strict=strict)
     return AlignedTraits(
         trait_names=wanted,
         covariate_names=chosen,
@@ -393,7 +393,7 @@ def align(
     )
 
 
-def _meeting(table: SampleTable, position: Mapping[str, int], known: set[str], *, strict: bool) -> tuple[int, int]:
+def meeting(table: SampleTable, position: Mapping[str, int], known: set[str], *, strict: bool) -> tuple[int, int]:
     """Return how many rows the store has no sample for, and how many of the view's samples have no row."""
     unknown = [name for name in table.sample_ids if name not in known]
     if unknown and (strict or len(unknown) == len(table.sample_ids)):

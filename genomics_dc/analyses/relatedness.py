@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,18 +12,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genomics_dc.analyses.king_pairs import king_pairs
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.tally import is_autosome
+from genomics_dc.analyses.packed_blocks import autosomal
+from genomics_dc.analyses.parallel import default_threads
 from genomics_dc.analyses.thresholds import Thresholds, load_thresholds
-from genomics_dc.errors import InputError, ResourceError
-from genomics_dc.kernels import counts as count_kernels
+from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels import kinship as kernel
 from genomics_dc.provenance import JsonValue
 from genomics_dc.results import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.figure import Figure
 
     from genomics_dc.store.read import StoreView
@@ -34,7 +31,6 @@ Floats = npt.NDArray[np.float64]
 
 DEGREES = ("duplicate", "first_degree", "second_degree", "third_degree")
 UNRELATED = "unrelated"
-_MEMORY_SHARE_MAX = 0.8
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +57,16 @@ class KinshipResult(Result):
         """Return the pairs up to a degree (0 is duplicates only), closest first."""
         chosen = pc.is_in(self.table["relationship"], value_set=pa.array(DEGREES[: degree_max + 1]))
         order = [("kinship", "descending"), ("sample_id_1", "ascending"), ("sample_id_2", "ascending")]
-        return self.table.filter(chosen).sort_by(order)
+        names = ("sample_id_1", "sample_id_2", "relationship")
+        rows = self.table.filter(chosen)
+        for name in names:  # in the table they are numbers of words, which cannot be sorted
+            rows = rows.set_column(rows.column_names.index(name), name, rows[name].cast(pa.string()))
+        return rows.sort_by(order)
+
+    def degree_counts(self) -> dict[str, int]:
+        """Return how many pairs of the table are of each degree, by name."""
+        found = {one["values"]: one["counts"] for one in pc.value_counts(self.table["relationship"]).to_pylist()}
+        return {name: int(found.get(name, 0)) for name in DEGREES}
 
     def duplicates(self) -> pa.Table:
         """Return the pairs that are one person, or identical twins."""
@@ -94,7 +99,7 @@ class KinshipPlots:
         return kinship.kinship(
             table["kinship"].to_numpy().astype(np.float64),
             table["ibs0"].to_numpy().astype(np.float64),
-            np.array(pc.replace_substring(table["relationship"], "_", " ").to_pylist(), dtype=object),
+            np.array(pc.replace_substring(table["relationship"].cast(pa.string()), "_", " ").to_pylist(), dtype=object),
             [
                 (name.replace("_", " "), self.result.thresholds.value(f"relatedness.{name}_kinship_min"))
                 for name in DEGREES
@@ -109,7 +114,7 @@ def kinship(
     *,
     kinship_min: float | None = None,
     thresholds: Thresholds | Path | str | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> KinshipResult:
     """Return KING-robust kinship of all pairs of samples over the autosomal variants of a view.
@@ -120,11 +125,12 @@ def kinship(
         At sites of many alleles the reference is set against the rest, as PLINK 2 does. Rare variants do no harm;
         thinning by linkage is not needed.
     kinship_min
-        Keep only pairs of at least this kinship (`--king-table-filter` of PLINK 2); all pairs when None.
+        Keep only pairs of at least this kinship (`--king-table-filter` of PLINK 2); all pairs when None. Memory is then
+        bounded, whatever the number of samples.
     thresholds
         A YAML file as `configs/qc_thresholds.yaml`, with the lowest kinship of each degree.
     threads
-        The result is the same for any number.
+        All processors when None; the result is the same for any number.
     progress
         Told what is being done and the share done, 0 to 1.
 
@@ -137,27 +143,23 @@ def kinship(
 
     Examples
     --------
-    >>> open_store("cohort.vcz").kinship(threads=2).related(degree_max=2)  # doctest: +SKIP
+    >>> open_store("cohort.vcz").kinship(threads=2).related(degree_max=2)
     """
     limits = load_thresholds(thresholds)
-    tell = progress or (lambda _step, _share: None)
     if view.n_samples == 0:
         raise InputError(f"{view.path} has no samples in this view; kinship is of pairs of samples")
-    counts = _count_pairs(view, threads, tell)
-    coefficient = kernel.kinship_from_counts(counts)
-    chosen = np.arange(counts.shape[1]) if kinship_min is None else np.flatnonzero(coefficient >= kinship_min)
-    first, second = kernel.pair_index(view.n_samples)
-    ids = np.array([str(name) for name in view.sample_ids], dtype=object)
+    part = autosomal(view, "kinship")
+    pairs, _ = king_pairs(part, kinship_min=kinship_min, threads=default_threads(threads), progress=progress)
+    ids = pa.array([str(name) for name in view.sample_ids], pa.string())
+    unknown = np.isnan(pairs.kinship)
     table = pa.table(
         {
-            "sample_id_1": _named(ids, first[chosen]),
-            "sample_id_2": _named(ids, second[chosen]),
-            "n": pa.array(counts[4, chosen], pa.int32()),
-            **{
-                name: _share(counts[row, chosen], counts[4, chosen]) for row, name in enumerate(kernel.PAIR_COLUMNS[:4])
-            },
-            "kinship": pa.array(coefficient[chosen], pa.float64(), mask=np.isnan(coefficient[chosen])),
-            "relationship": _relationship(coefficient[chosen], limits),
+            "sample_id_1": pa.DictionaryArray.from_arrays(pa.array(pairs.who[0]), ids),
+            "sample_id_2": pa.DictionaryArray.from_arrays(pa.array(pairs.who[1]), ids),
+            "n": pa.array(pairs.counts[4], pa.int32()),
+            **{name: _share(pairs.counts[row], pairs.counts[4]) for row, name in enumerate(kernel.PAIR_COLUMNS[:4])},
+            "kinship": pa.array(pairs.kinship, pa.float64(), mask=unknown if unknown.any() else None),
+            "relationship": _relationship(pairs.kinship, limits),
         }
     )
     values = cast("JsonValue", limits.values("relatedness"))
@@ -174,74 +176,23 @@ def kinship(
     )
 
 
+def kinship_of_degree(limits: Thresholds, degree: int) -> float:
+    """Return the lowest kinship of relatives up to a degree (0 is duplicates only)."""
+    if not 0 <= degree < len(DEGREES):
+        raise UsageError(f"degree must be 0, 1, 2 or 3, not {degree}")
+    name = f"relatedness.{DEGREES[degree]}_kinship_min"
+    lowest = limits.value(name)
+    if lowest is None:
+        raise UsageError(f"{name} is switched off in {limits.path}; say from which kinship on two are relatives")
+    return lowest
+
+
 def _note(view: StoreView) -> str | None:
     """Say it when all variants are of one chromosome: relatives share any one of them in whole, in half, or not."""
-    contigs = set(view.sites().contig.tolist())
+    contigs = np.unique(view.extents()[0])
     if len(contigs) > 1:
         return None
-    return f"all variants are on {contigs.pop()}: a part of the genome, so degrees are only indicative"
-
-
-def _count_pairs(view: StoreView, threads: int, tell: Callable[[str, float], None]) -> npt.NDArray[np.int32]:
-    n_samples = view.n_samples
-    _require_memory(n_samples)
-    counts = np.zeros((len(kernel.PAIR_COLUMNS), kernel.n_pairs(n_samples)), dtype=np.int32)
-    sites = view.sites()
-    autosome = is_autosome(sites.contig)
-    n_used = int(autosome.sum())
-    if n_used == 0:
-        raise InputError(
-            f"{view.path} has no autosomal variant in this view, of {len(sites):,} in all; kinship needs autosomes"
-        )
-    cuts = _row_ranges(n_samples, threads)
-    done = 0
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        for dosage in _dosages(view, autosome & (sites.n_alleles <= 2), autosome & (sites.n_alleles > 2)):
-            planes = kernel.bit_planes(dosage)
-            jobs = [pool.submit(kernel.add_pair_counts, planes, counts, first, last) for first, last in cuts]
-            for job in jobs:
-                job.result()
-            done += len(dosage)
-            tell("comparing pairs", done / n_used)
-    return counts
-
-
-def _dosages(
-    view: StoreView, one_alt: npt.NDArray[np.bool_], many_alts: npt.NDArray[np.bool_]
-) -> Iterator[npt.NDArray[np.int8]]:
-    """Yield int8[V, S] blocks: copies of the ALT allele, or of any ALT allele where there are many."""
-    index = view.sites().index
-    if one_alt.any():
-        part = view if one_alt.all() else view.variants(index=index[one_alt])
-        for block in part.blocks("dosage"):
-            yield block["dosage"]
-    if many_alts.any():
-        for block in view.variants(index=index[many_alts]).blocks("call_genotype"):
-            yield count_kernels.nonreference_dosage(block["call_genotype"])
-
-
-def _row_ranges(n_samples: int, threads: int) -> list[tuple[int, int]]:
-    """Return ranges of the later sample with about equal numbers of pairs: row i has i of them."""
-    edges = np.rint(n_samples * np.sqrt(np.linspace(0, 1, threads + 1))).astype(int).tolist()
-    return [(first, last) for first, last in pairwise(edges) if last > first]
-
-
-def _require_memory(n_samples: int) -> None:
-    """Raise ResourceError, before anything is allocated, when the counts of all pairs would not fit."""
-    import os
-
-    needed = kernel.n_pairs(n_samples) * (4 * len(kernel.PAIR_COLUMNS) + 8)
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > _MEMORY_SHARE_MAX * available:
-        raise ResourceError(
-            f"all pairs of {n_samples:,} samples need {needed / 2**30:,.1f} GiB of memory, and this machine has "
-            f"{available / 2**30:,.1f} GiB; choose fewer samples with --keep"
-        )
-
-
-def _named(ids: npt.NDArray[np.object_], numbers: npt.NDArray[np.int64]) -> pa.Array:
-    """Return sample ids by number without making a Python string for each pair."""
-    return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), pa.array(ids, pa.string())).cast(pa.string())
+    return f"all variants are on {view.contigs[contigs[0]]}: a part of the genome, so degrees are only indicative"
 
 
 def _share(part: npt.NDArray[np.int32], whole: npt.NDArray[np.int32]) -> pa.Array:
@@ -258,4 +209,4 @@ def _relationship(coefficient: Floats, limits: Thresholds) -> pa.Array:
         if lowest is not None:
             degree[coefficient >= lowest] = number
     codes = pa.array(degree, pa.int32(), mask=np.isnan(coefficient))
-    return pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string())).cast(pa.string())
+    return pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string()))

@@ -1,23 +1,30 @@
-"""The variants of a view as Arrow columns in the names of GWAS-SSF, made from the store's bytes.
+"""The variants of a view as Arrow columns, made from the store's bytes.
 
 A Python string for each variant would take longer than to test it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genomics_dc.analyses.arrow_columns import numbers, text, used_numbers
+from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.kernels.allele_class import allele_classes
+
 if TYPE_CHECKING:
     from genomics_dc.kernels.vcf.records import Strings
     from genomics_dc.store.read import StoreView
 
-_FIELDS = ("variant_contig", "variant_position", "variant_id", "variant_allele")
-_MISSING = "."
+_FIELDS = ("variant_position", "variant_id", "variant_allele")
+_MISSING, _NO_ALLELE, _COMMA, _COLON = text([".", "", ",", ":"])
+_NULL = pa.nulls(1, pa.string())[0]
 # More text than this goes into a chunk of its own: Arrow counts the bytes of a chunk in 31 bits.
 _TEXT_BYTES_MAX = 1 << 30
 
@@ -29,56 +36,153 @@ def site_columns(view: StoreView) -> dict[str, pa.ChunkedArray]:
     and the other ALTs, comma-separated. `variant_id` is the ID column, or contig:position:ref:alt where that is
     missing. Chromosome and alleles are dictionary-encoded; the position is one-based.
     """
-    loader = view.loader(*_FIELDS)
-    bands = [loader.load(rows) for rows in loader.parts(view.sites_index())]
-    parts: list[dict[str, pa.Array]] = []
+    groups = _by_text(_bands(view, _FIELDS, threads=1))
+    parts = [_ssf_columns(_Columns.of(group, view.contigs)) for group in groups]
+    return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+
+@dataclass(frozen=True, repr=False)
+class VariantColumns:
+    """The variants of a view: `columns` as Arrow has them, and what is counted with.
+
+    `columns`: chromosome, base_pair_location (one-based), variant_id (contig:position:ref:alt where there is none),
+    ref, and alt: all ALT alleles, comma-separated, null where there is none. `contig` int32[V] numbers of the view's
+    contigs, `position` int32[V] one-based or None, `n_alleles` int32[V] with the reference, `classes` int8[V, A] as
+    `kernels.allele_class` has them.
+    """
+
+    columns: dict[str, pa.ChunkedArray]
+    contig: npt.NDArray[np.int32]
+    position: npt.NDArray[np.int32] | None
+    n_alleles: npt.NDArray[np.int32]
+    classes: npt.NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.contig)
+
+    def __repr__(self) -> str:
+        return f"VariantColumns({len(self):,} variants)"
+
+
+def variant_columns(view: StoreView, *, words: bool = True, position: bool = True, threads: int = 1) -> VariantColumns:
+    """Return the variants of a view with all their alleles; chromosome, ref and alt are dictionary-encoded.
+
+    Without `words` there are no columns, and without `position` none is read: for who counts by sample.
+    """
+    names = _FIELDS if words else ("variant_allele", "variant_position") if position else ("variant_allele",)
+    bands = _bands(view, names, threads=threads)
+    parts = [_allele_columns(_Columns.of(group, view.contigs)) for group in _by_text(bands)] if words else []
+    if not bands:
+        empty, whole = pa.chunked_array([], pa.string()), pa.chunked_array([], pa.int64())
+        columns = {"chromosome": empty, "base_pair_location": whole, "variant_id": empty, "ref": empty, "alt": empty}
+        nothing = np.zeros(0, dtype=np.int32)
+        return VariantColumns(columns, nothing, nothing, nothing, np.zeros((0, 2), dtype=np.int8))
+    alleles: list[Strings] = [cast("Strings", band["variant_allele"]) for band in bands]
+    classes = [allele_classes(one.data, one.start, one.end) for one in alleles]
+    return VariantColumns(
+        columns={name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]} if words else {},
+        contig=np.concatenate([band["variant_contig"] for band in bands]).astype(np.int32),
+        position=np.concatenate([band["variant_position"] for band in bands]).astype(np.int32) if position else None,
+        n_alleles=np.concatenate([np.count_nonzero(one.end > one.start, axis=1) for one in alleles]).astype(np.int32),
+        classes=np.concatenate(classes),
+    )
+
+
+def _bands(view: StoreView, names: Sequence[str], *, threads: int) -> list[dict[str, Any]]:
+    """Return arrays over variants as they lie in chunks, and `variant_contig` with them."""
+    loader = view.loader(*names)
+    bands: list[dict[str, Any]] = list(ordered_map(loader.load, loader.parts(view.sites_index()), threads=threads))
+    if not bands:
+        return bands
+    ends = np.cumsum([band["variant_allele"].shape[0] for band in bands])
+    for band, contig in zip(bands, np.split(view.contig_numbers(), ends[:-1]), strict=True):
+        band["variant_contig"] = contig
+    return bands
+
+
+def _by_text(bands: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the bands in groups, of which none has more text than Arrow can count in a chunk."""
+    groups: list[list[dict[str, Any]]] = []
     waiting: list[dict[str, Any]] = []
     size = 0
     for band in bands:
         text = _n_bytes(band["variant_id"]) + _n_bytes(band["variant_allele"])
         if waiting and size + text > _TEXT_BYTES_MAX:
-            parts.append(_columns(waiting, view.contigs))
+            groups.append(waiting)
             waiting, size = [], 0
         waiting.append(band)
         size += text
-    if waiting:
-        parts.append(_columns(waiting, view.contigs))
-    return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    return [*groups, waiting] if waiting else groups
 
 
 def _n_bytes(words: Any) -> int:
     return int((words.end - words.start).sum())
 
 
-def _columns(bands: list[dict[str, Any]], contigs: tuple[str, ...]) -> dict[str, pa.Array]:
-    numbers = np.concatenate([band["variant_contig"] for band in bands]).astype(np.int32)
-    used, codes = np.unique(numbers, return_inverse=True)
-    chromosome = pa.DictionaryArray.from_arrays(
-        pa.array(codes.astype(np.int32)), pa.array([contigs[number] for number in used.tolist()], pa.string())
-    )
-    position = pa.array(np.concatenate([band["variant_position"] for band in bands]).astype(np.int64))
-    width = bands[0]["variant_allele"].shape[1]
-    allele = [_text([band["variant_allele"][:, j] for band in bands]) for j in range(width)]
-    ref = allele[0]
-    alt = allele[1] if width > 1 else pa.array([""] * len(ref), pa.string())
-    effect = pc.if_else(pc.equal(alt, ""), pa.scalar(None, pa.string()), alt)
-    other = ref
-    for more in allele[2:]:
-        other = pc.if_else(pc.equal(more, ""), other, pc.binary_join_element_wise(other, more, ","))
-    identifier = _text([band["variant_id"] for band in bands])
-    unnamed = pc.equal(identifier, _MISSING)
-    if pc.any(unnamed).as_py():
-        alts = pc.if_else(pc.equal(alt, ""), _MISSING, alt)
-        for more in allele[2:]:
-            alts = pc.if_else(pc.equal(more, ""), alts, pc.binary_join_element_wise(alts, more, ","))
-        place = (chromosome.cast(pa.string()), position.cast(pa.string()), ref, alts)
-        identifier = pc.if_else(unnamed, pc.binary_join_element_wise(*place, ":"), identifier)
+@dataclass(frozen=True, repr=False)
+class _Columns:
+    """Columns of some bands; `alleles` has one column for each allele, empty where a site has fewer."""
+
+    chromosome: pa.DictionaryArray
+    position: pa.Array
+    alleles: list[pa.Array]
+    identifier: pa.Array
+
+    @classmethod
+    def of(cls, bands: list[dict[str, Any]], contigs: tuple[str, ...]) -> _Columns:
+        used, codes = used_numbers(np.concatenate([band["variant_contig"] for band in bands]))
+        width = bands[0]["variant_allele"].shape[1]
+        return cls(
+            chromosome=pa.DictionaryArray.from_arrays(
+                numbers(codes), text([contigs[number] for number in used.tolist()])
+            ),
+            position=numbers(np.concatenate([band["variant_position"] for band in bands]).astype(np.int64)),
+            alleles=[_text([band["variant_allele"][:, j] for band in bands]) for j in range(width)],
+            identifier=_text([band["variant_id"] for band in bands]),
+        )
+
+    @property
+    def first_alt(self) -> pa.Array:
+        """The first ALT allele, empty where there is none."""
+        return self.alleles[1] if len(self.alleles) > 1 else text([""] * len(self.alleles[0]))
+
+    def joined(self, first: pa.Array) -> pa.Array:
+        """Return `first` and, comma-separated, the ALT alleles after the first one."""
+        for more in self.alleles[2:]:
+            first = pc.if_else(pc.equal(more, _NO_ALLELE), first, pc.binary_join_element_wise(first, more, _COMMA))
+        return first
+
+    def names(self) -> pa.Array:
+        """Return the ID column, or contig:position:ref:alt where that is missing."""
+        unnamed = pc.equal(self.identifier, _MISSING)
+        if not pc.any(unnamed).as_py():
+            return self.identifier
+        alts = self.joined(pc.if_else(pc.equal(self.first_alt, _NO_ALLELE), _MISSING, self.first_alt))
+        place = (self.chromosome.cast(pa.string()), self.position.cast(pa.string()), self.alleles[0], alts)
+        return pc.if_else(unnamed, pc.binary_join_element_wise(*place, _COLON), self.identifier)
+
+
+def _or_null(words: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(words, _NO_ALLELE), _NULL, words)
+
+
+def _ssf_columns(one: _Columns) -> dict[str, pa.Array]:
     return {
-        "chromosome": chromosome,
-        "base_pair_location": position,
-        "effect_allele": effect.dictionary_encode(),
-        "other_allele": other.dictionary_encode(),
-        "variant_id": identifier,
+        "chromosome": one.chromosome,
+        "base_pair_location": one.position,
+        "effect_allele": _or_null(one.first_alt).dictionary_encode(),
+        "other_allele": one.joined(one.alleles[0]).dictionary_encode(),
+        "variant_id": one.names(),
+    }
+
+
+def _allele_columns(one: _Columns) -> dict[str, pa.Array]:
+    return {
+        "chromosome": one.chromosome,
+        "base_pair_location": one.position,
+        "variant_id": one.names(),
+        "ref": one.alleles[0].dictionary_encode(),
+        "alt": _or_null(one.joined(one.first_alt)).dictionary_encode(),
     }
 
 

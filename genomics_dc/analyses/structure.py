@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,26 +11,29 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genomics_dc.analyses.grm import relationship, require_memory
 from genomics_dc.analyses.lineage import provenance_of
+from genomics_dc.analyses.packed_blocks import autosomal
+from genomics_dc.analyses.parallel import default_threads
+from genomics_dc.analyses.projection import Loadings, loadings_of
+from genomics_dc.analyses.standardised_cohort import StandardisedCohort
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.files import refuse_existing
 from genomics_dc.kernels import pca as kernel
-from genomics_dc.reference import contigs as contig_names
-from genomics_dc.results import Result
+from genomics_dc.kernels.eigen import leading_eigenpairs
+from genomics_dc.kernels.products import combinations
+from genomics_dc.provenance import JsonValue
+from genomics_dc.results import Result, dataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import xarray as xr
     from matplotlib.figure import Figure
 
     from genomics_dc.store.read import StoreView
 
 _Floats = npt.NDArray[np.float64]
-_Block = tuple[npt.NDArray[np.int8], _Floats, _Floats]
-
-# Dosages up to this size stay in memory between the passes; larger cohorts are read again in each.
-_HELD_BYTES_MAX = 1 << 30
-_NOT_AUTOSOMES = frozenset({"X", "Y", "MT"})
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,28 +42,51 @@ class PCAResult(Result):
 
     `eigenvalues` float64[k] are of the relationship matrix X' X / V (as `plink2 --pca` prints them); `shares`
     float64[k] are their shares of its trace, which is the variance of all directions. `n_variants` is V, the
-    variants that vary.
+    variants that vary; `angle` bounds the sine of the angle between the space found and the exact one. `loadings` has
+    one row per variant that varies, when asked for: what projects other samples on these components. `projected` are
+    the samples that were placed on components of the others (`pca_with_relatives`).
     """
 
     eigenvalues: _Floats = field(default_factory=lambda: np.empty(0))
     shares: _Floats = field(default_factory=lambda: np.empty(0))
     n_variants: int = 0
+    angle: float = 0.0
+    loadings: Loadings | None = None
+    projected: tuple[str, ...] = ()
 
     @property
     def plot(self) -> PCAPlots:
         """Plots: `result.plot.scatter()`, `result.plot.scree()`."""
         return PCAPlots(self)
 
+    def to_xarray(self) -> xr.Dataset:
+        """Return `vectors` along `sample` and `component`, `eigenvalues` and `shares` along `component`."""
+        return dataset(
+            {
+                "vectors": (("sample", "component"), self.vectors()),
+                "eigenvalues": ("component", self.eigenvalues),
+                "shares": ("component", self.shares),
+            },
+            {"sample": self.table["sample_id"].to_pylist(), "component": self.table.column_names[1:]},
+            self.provenance,
+        )
+
     def vectors(self) -> _Floats:
         """Return the components, float64[S, k]."""
-        return np.column_stack([self.table[name].to_numpy() for name in self.table.column_names[1:]])
+        names = self.table.column_names[1:]
+        return np.column_stack([self.table[name].to_numpy().astype(np.float64) for name in names])
 
     def write(self, path: Path | str, *, force: bool = False) -> Path:
-        """Write the components (see `Result.write`) and, beside them, `<path>.eigenvalues.tsv`; return `path`."""
-        beside = Path(f"{path}.eigenvalues.tsv")
-        refuse_existing(path, force=force)
-        refuse_existing(beside, force=force)
+        """Write the components (see `Result.write`) and, beside them, what belongs to them; return `path`.
+
+        `<path>.eigenvalues.tsv`, and `<path>.loadings.parquet` where there are loadings.
+        """
+        beside, weights = Path(f"{path}.eigenvalues.tsv"), Path(f"{path}.loadings.parquet")
+        for one in (path, beside, *([weights] if self.loadings is not None else [])):
+            refuse_existing(one, force=force)
         target = super().write(path, force=force)
+        if self.loadings is not None:
+            self.loadings.write(weights, force=force)
         values = pa.table(
             {
                 "component": self.table.column_names[1:],
@@ -126,7 +148,9 @@ def pca(
     k: int = 10,
     *,
     seed: int = 1,
-    tolerance: float = 1e-8,
+    tolerance: float = kernel.TOLERANCE,
+    exact: bool = False,
+    loadings: bool = False,
     threads: int | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> PCAResult:
@@ -142,27 +166,42 @@ def pca(
     seed
         Of the random start. It moves digits beyond the tolerance only.
     tolerance
-        Passes over the data stop when A v - value * v is shorter than this share of the largest eigenvalue.
+        Passes over the data stop when no direction of the space found is further than this from the exact one, as the
+        sine of an angle; see `kernels.pca`.
+    exact
+        All eigenvalues of the relationship matrix, made in double precision: for some thousands of samples.
+    loadings
+        Keep what projects other samples on these components (`StoreView.project`, `analyses.projection`).
     threads
         All processors when None; the result has the same bytes for any number.
     progress
-        Called after each pass with its number and the largest residual.
+        Called after each pass with its number and the bound on the sine of the angle.
 
     Raises
     ------
     InputError
-        When fewer than k + 1 samples, or no autosomal variant that varies, are in the view.
+        When fewer than k + 1 samples, or no autosomal variant that varies, are in the view; or when the first k
+        eigenvalues cannot be told from the next.
+
+    Examples
+    --------
+    >>> components = open_store("cohort.vcz").ld_prune(r2=0.1, window_bp=500_000).pca(k=4, seed=1)
+    >>> components.to_pandas()[["sample_id", "PC1", "PC2"]]
     """
     n_samples = view.n_samples
     if k < 1:
         raise UsageError(f"k must be 1 or more, not {k}")
+    if not 0 < tolerance < 1:
+        raise UsageError(f"tolerance is the sine of an angle, above 0 and below 1, not {tolerance}")
     if k >= n_samples:
         raise InputError(f"{k} components need more than {k} samples, but the view has {n_samples}; give a smaller k")
-    workers = threads or len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        cohort = _Cohort(_autosomal(view), pool, workers)
-        if not cohort.n_variants:
-            raise InputError(f"no autosomal variant of {view.path} varies in the view; loosen region and filters")
+    part = autosomal(view, "PCA")
+    cohort = StandardisedCohort(part, default_threads(threads))
+    if not cohort.n_variants:
+        raise InputError(f"no autosomal variant of {view.path} varies in the view; loosen region and filters")
+    if exact:
+        found = exact_components(cohort, k, default_threads(threads))
+    else:
         found = kernel.principal_components(
             cohort.multiply,
             n_samples,
@@ -172,90 +211,33 @@ def pca(
             tolerance=tolerance,
             on_pass=progress,
         )
-    if found.residual.max() >= tolerance and found.vectors.shape[1] == k and found.passes >= kernel.PASSES_MAX:
+    if found.passes >= kernel.PASSES_MAX:
         raise InputError(
-            f"the first {k} components did not settle in {found.passes} passes (residual {found.residual.max():.1e}); "
-            "their eigenvalues are too alike: ask for fewer components"
+            f"the first {k} components did not settle in {found.passes} passes (angle {found.angle:.1e}, wanted "
+            f"{tolerance:.1e}); their eigenvalues are too alike: ask for fewer components"
         )
     columns: dict[str, Any] = {"sample_id": pa.array([str(name) for name in view.sample_ids], pa.string())}
     columns |= {f"PC{j + 1}": pa.array(np.ascontiguousarray(found.vectors[:, j])) for j in range(k)}
-    parameters = {"k": k, "tolerance": tolerance, "n_variants_used": found.n_variants, "passes": found.passes}
+    parameters: dict[str, JsonValue] = {"k": k, "n_variants_used": found.n_variants}
+    parameters |= {"exact": True} if exact else {"tolerance": tolerance, "passes": found.passes}
     return PCAResult(
         table=pa.table(columns),
-        provenance=provenance_of("pca", view, parameters, seed=seed),
+        provenance=provenance_of("pca", view, parameters, seed=None if exact else seed),
         eigenvalues=found.values,
         shares=found.values / cohort.trace,
         n_variants=found.n_variants,
+        angle=found.angle,
+        loadings=loadings_of(part, cohort, found.vectors, found.values) if loadings else None,
     )
 
 
-def _autosomal(view: StoreView) -> StoreView:
-    sites = view.sites()
-    keep = np.array([contig_names.canonical(str(name)) not in _NOT_AUTOSOMES for name in sites.contig], dtype=bool)
-    return view if keep.all() else view.variants(index=sites.index[keep])
-
-
-class _Cohort:
-    """The standardised dosages X of a view, of which only products are asked. Held in memory where they are small."""
-
-    def __init__(self, view: StoreView, pool: ThreadPoolExecutor, workers: int) -> None:
-        self._view = view
-        self._pool = pool
-        self._workers = workers
-        self._scaling: list[tuple[_Floats, _Floats]] = []
-        self._held: list[npt.NDArray[np.int8]] | None = []
-        held_bytes = 0
-        spreads: list[_Floats] = []
-        for block in view.blocks("dosage"):
-            dosage = block["dosage"]
-            parts = list(self._pool.map(lambda span, d=dosage: _scaling_of(d[span]), self._spans(len(dosage))))
-            self._scaling.append((np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])))
-            spreads += [part[2] for part in parts]
-            held_bytes += dosage.nbytes
-            if self._held is not None:
-                self._held.append(dosage)
-                if held_bytes > _HELD_BYTES_MAX:
-                    self._held = None
-        self.n_variants = sum(int(np.count_nonzero(scale)) for _mean, scale in self._scaling)
-        # fsum is exact, so the blocks do not matter
-        self.trace = math.fsum(chain.from_iterable(spreads)) / max(self.n_variants, 1)
-
-    def multiply(self, weights: _Floats) -> _Floats:
-        """Return X' X weights / V, float64[S, L]: one pass over the blocks, in order."""
-        n_samples = len(weights)
-        product = np.zeros_like(weights)
-        spans = self._spans(n_samples)
-        commons = [np.zeros(weights.shape[1]) for _ in spans]
-        for dosage, mean, scale in self._blocks():
-            loadings = np.concatenate(
-                list(
-                    self._pool.map(
-                        lambda span, d=dosage, m=mean, c=scale: kernel.scores(d[span], m[span], c[span], weights),
-                        self._spans(len(dosage)),
-                    )
-                )
-            )
-            tasks = [
-                self._pool.submit(kernel.accumulate, dosage, mean, scale, loadings, span, product, common)
-                for span, common in zip(spans, commons, strict=True)
-            ]
-            for task in tasks:
-                task.result()
-        return (product + commons[0]) / self.n_variants
-
-    def _blocks(self) -> Iterator[_Block]:
-        dosages = self._held if self._held is not None else (block["dosage"] for block in self._view.blocks("dosage"))
-        for dosage, (mean, scale) in zip(dosages, self._scaling, strict=True):
-            yield dosage, mean, scale
-
-    def _spans(self, length: int) -> list[slice]:
-        cuts = np.linspace(0, length, min(self._workers, max(length, 1)) + 1).astype(int).tolist()
-        return [slice(start, stop) for start, stop in pairwise(cuts)]
-
-
-def _scaling_of(dosage: npt.NDArray[np.int8]) -> tuple[_Floats, _Floats, _Floats]:
-    """Return mean, scale and the standardised sum of squares of each variant."""
-    mean, scale = kernel.scaling(dosage)
-    het, hom = np.count_nonzero(dosage == 1, axis=1), np.count_nonzero(dosage == 2, axis=1)
-    called = np.count_nonzero(dosage >= 0, axis=1)
-    return mean, scale, (het + 4.0 * hom - called * mean**2) * scale**2
+def exact_components(cohort: StandardisedCohort, k: int, threads: int) -> kernel.Components:
+    """Return the k leading eigenvectors of the whole relationship matrix of a cohort, in double precision."""
+    require_memory(cohort.n_samples)
+    matrix, _ = relationship(cohort, threads, by_pairs=False)
+    values, rows = leading_eigenpairs(matrix, k)
+    gap = combinations(np.ascontiguousarray(rows.T), matrix) - rows * values[:, None]
+    largest_entry = np.abs(rows).argmax(axis=1)
+    rows *= np.where(rows[np.arange(k), largest_entry] < 0, -1.0, 1.0)[:, None]
+    residual = np.sqrt((gap**2).sum(axis=1)) / max(float(values[0]), np.finfo(float).tiny)
+    return kernel.Components(np.ascontiguousarray(rows.T), values, residual, 0.0, 1, cohort.n_variants)

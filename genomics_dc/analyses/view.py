@@ -2,77 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from genomics_dc.analyses.method import Later, analysis
 from genomics_dc.store.read import StoreView
 
 if TYPE_CHECKING:
-    from genomics_dc.analyses.association import AssociationResult
-    from genomics_dc.analyses.clumping import ClumpResult
-    from genomics_dc.analyses.linkage_results import LDMatrix, LDResult, LDScoreResult
-    from genomics_dc.analyses.qc import QCResult
-    from genomics_dc.analyses.relatedness import KinshipResult
-    from genomics_dc.analyses.structure import PCAResult
+    from genomics_dc.analyses import (
+        ancestry,
+        association,
+        clumping,
+        consequence_counts,
+        frequencies,
+        fst,
+        gene_counts,
+        grm,
+        linkage,
+        pc_air,
+        private_alleles,
+        projection,
+        qc,
+        relatedness,
+        spectrum,
+        unrelated,
+    )
+    from genomics_dc.analyses.linkage_results import PruneResult
+else:  # an analysis is imported when it is first used
+    ancestry = Later("genomics_dc.analyses.ancestry")
+    association = Later("genomics_dc.analyses.association")
+    clumping = Later("genomics_dc.analyses.clumping")
+    consequence_counts = Later("genomics_dc.analyses.consequence_counts")
+    frequencies = Later("genomics_dc.analyses.frequencies")
+    fst = Later("genomics_dc.analyses.fst")
+    gene_counts = Later("genomics_dc.analyses.gene_counts")
+    grm = Later("genomics_dc.analyses.grm")
+    linkage = Later("genomics_dc.analyses.linkage")
+    pc_air = Later("genomics_dc.analyses.pc_air")
+    private_alleles = Later("genomics_dc.analyses.private_alleles")
+    projection = Later("genomics_dc.analyses.projection")
+    qc = Later("genomics_dc.analyses.qc")
+    relatedness = Later("genomics_dc.analyses.relatedness")
+    spectrum = Later("genomics_dc.analyses.spectrum")
+    unrelated = Later("genomics_dc.analyses.unrelated")
+
+
+def _kept(pruned: PruneResult) -> View:
+    return pruned.view()
 
 
 class View(StoreView):
     """An immutable, lazy view of a store, with the analyses of a cohort as methods."""
 
-    def qc(self, **options: Any) -> QCResult:
-        """Return sample and variant quality; see `analyses.qc.quality`."""
-        from genomics_dc.analyses.qc import quality
-
-        return quality(self, **options)
-
-    def pca(self, k: int = 10, *, seed: int = 1, **options: Any) -> PCAResult:
-        """Return the first `k` principal components; see `analyses.structure.pca`."""
-        from genomics_dc.analyses.structure import pca
-
-        return pca(self, k, seed=seed, **options)
-
-    def kinship(self, **options: Any) -> KinshipResult:
-        """Return KING-robust kinship of all pairs; see `analyses.relatedness.kinship`."""
-        from genomics_dc.analyses.relatedness import kinship
-
-        return kinship(self, **options)
-
-    def associate(self, phenotypes: Any, *, traits: Sequence[str], **options: Any) -> AssociationResult:
-        """Return one row per variant and trait; see `analyses.association.associate`."""
-        from genomics_dc.analyses.association import associate
-
-        return associate(self, phenotypes, traits=traits, **options)
-
-    def ld(self, **options: Any) -> LDResult:
-        """Return the pairs of variants in linkage; see `analyses.linkage.ld`."""
-        from genomics_dc.analyses.linkage import ld
-
-        return ld(self, **options)
-
-    def ld_matrix(self, **options: Any) -> LDMatrix:
-        """Return r, r2, D or D' of all pairs of a locus as a square; see `analyses.linkage.ld_matrix`."""
-        from genomics_dc.analyses.linkage import ld_matrix
-
-        return ld_matrix(self, **options)
-
-    def ld_prune(self, **options: Any) -> View:
-        """Return the view of the variants that pruning for linkage keeps; see `analyses.linkage.prune`."""
-        from genomics_dc.analyses.linkage import prune
-
-        return prune(self, **options).view()
-
-    def ld_scores(self, **options: Any) -> LDScoreResult:
-        """Return the LD score of each variant; see `analyses.linkage.ld_scores`."""
-        from genomics_dc.analyses.linkage import ld_scores
-
-        return ld_scores(self, **options)
-
-    def clump(self, association: Any, **options: Any) -> ClumpResult:
-        """Return the clumps of an association result; see `analyses.clumping.clump`."""
-        from genomics_dc.analyses.clumping import clump
-
-        return clump(self, association, **options)
+    qc = analysis(lambda: qc.quality)
+    variant_qc = analysis(lambda: qc.variant_quality)
+    sample_qc = analysis(lambda: qc.sample_quality)
+    pca = analysis(lambda: pc_air.components)
+    project = analysis(lambda: projection.project)
+    grm = analysis(lambda: grm.grm)
+    unrelated = analysis(lambda: unrelated.unrelated)
+    fst = analysis(lambda: fst.fst)
+    ancestry = analysis(lambda: ancestry.ancestry)
+    kinship = analysis(lambda: relatedness.kinship)
+    associate = analysis(lambda: association.associate)
+    ld = analysis(lambda: linkage.ld)
+    ld_matrix = analysis(lambda: linkage.ld_matrix)
+    ld_prune = analysis(lambda: linkage.prune, then=_kept)
+    ld_scores = analysis(lambda: linkage.ld_scores)
+    clump = analysis(lambda: clumping.clump)
+    frequencies = analysis(lambda: frequencies.frequencies)
+    spectrum = analysis(lambda: spectrum.spectrum)
+    private_alleles = analysis(lambda: private_alleles.private_alleles)
+    consequence_counts = analysis(lambda: consequence_counts.consequence_counts)
+    gene_counts = analysis(lambda: gene_counts.gene_counts)
 
 
 def open_store(path: Path | str) -> View:

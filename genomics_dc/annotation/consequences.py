@@ -16,10 +16,10 @@ import pyarrow as pa
 from genomics_dc.annotation.alleles import Reference
 from genomics_dc.annotation.hgvs import describe
 from genomics_dc.annotation.sites import Alleles
-from genomics_dc.annotation.so_terms import FROM_CSQ, ordered
 from genomics_dc.errors import BuildMismatchError, ToolError
 from genomics_dc.reference import contigs
 from genomics_dc.reference.genes import GeneModels, Transcript
+from genomics_dc.reference.so_terms import FROM_CSQ, ordered
 from genomics_dc.results import Result
 from genomics_dc.tools import run
 

@@ -19,6 +19,7 @@ from genomics_dc.cli.options import (
     MissingOption,
     RegionOption,
     StoreArgument,
+    listed,
     selected_view,
 )
 from genomics_dc.cli.progress import counting_bar
@@ -103,6 +104,22 @@ def associate(
     plots: Annotated[
         Path | None, typer.Option("--plots", help="Folder for Manhattan and QQ plots, SVG and PNG.")
     ] = None,
+    genomic_control: Annotated[
+        bool, typer.Option("--genomic-control", help="Add p under genomic control: each trait by its own inflation.")
+    ] = False,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="One HTML page with plots, loci, reasons and provenance.")
+    ] = None,
+    genes: Annotated[
+        Path | None, typer.Option("--genes", help="Gene models, GFF3: nearest genes and tracks on the page.")
+    ] = None,
+    gwas_ssf: Annotated[
+        Path | None,
+        typer.Option("--gwas-ssf", help="One trait as the GWAS Catalog takes it, with its metadata (.tsv.gz)."),
+    ] = None,
+    assembly: Annotated[
+        str | None, typer.Option("--assembly", help="Genome build for --gwas-ssf; that of the store by default.")
+    ] = None,
     threads: AllThreadsOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -110,7 +127,7 @@ def associate(
     """Test every variant against every trait, with covariates: one row per trait and variant.
 
     Example: genomics-dc associate cohort.vcz --phenotypes traits.tsv --traits hba1c,bmi --covariates pcs.tsv
-    --maf 0.01 --output hba1c.parquet --plots plots/
+    --maf 0.01 --output hba1c.parquet --page hba1c.html --genes genes.gff3
     """
     from genomics_dc.analyses.association import associate as run
     from genomics_dc.analyses.association import associate_to_file
@@ -118,16 +135,22 @@ def associate(
     as_plink2 = output.suffix in _PLINK2_SUFFIXES
     if not as_plink2 and output.suffix not in {".parquet", ".tsv"}:
         raise UsageError(f"{output}: the name of a result ends with .parquet, .tsv or, as PLINK 2 has it, .glm.linear")
-    refuse_existing(output, force=force)
+    for target in (output, page, gwas_ssf):
+        if target is not None:
+            refuse_existing(target, force=force)
     view = selected_view(store, region=region, keep=keep, extract=extract, maf=maf, hwe=hwe, missing=missing)
+    if gwas_ssf is not None:
+        from genomics_dc.analyses.gwas_ssf import check_target
+
+        assembly = check_target(gwas_ssf, listed(traits), assembly or view.assembly)
     options: dict[str, Any] = {
-        "traits": _listed(traits),
+        "traits": listed(traits),
         "covariates": covariates,
-        "covariate_names": None if covariate_names is None else _listed(covariate_names),
+        "covariate_names": None if covariate_names is None else listed(covariate_names),
         "model": model,
         "coding": coding,
-        "interaction": _listed(interaction or ""),
-        "condition": _listed(condition or ""),
+        "interaction": listed(interaction or ""),
+        "condition": listed(condition or ""),
         "dosage": dosage,
         "sex": sex,
         "xchr_model": xchr_model,
@@ -139,26 +162,28 @@ def associate(
         "threads": threads,
     }
     with counting_bar("variants") as tell:
-        if output.suffix == ".parquet":
+        if output.suffix == ".parquet" and not genomic_control:
             found = associate_to_file(view, phenotypes, output, force=force, progress=tell, **options)
-            result = found.read() if plots is not None else None
+            wanted = plots is not None or page is not None or gwas_ssf is not None
+            result = found.read() if wanted else None
         else:
             result = run(view, phenotypes, progress=tell, **options)
+            result = result.genomic_control() if genomic_control else result
             if as_plink2:
                 result.to_plink2(output, force=force)
             else:
                 result.write(output, force=force)
             found = result.described(output)
     drawn = result.plot.save(plots) if plots is not None and result is not None else []
+    if page is not None and result is not None:
+        result.page(page, view=view, genes=genes, threads=threads, force=force)
+    if gwas_ssf is not None and result is not None:
+        result.to_gwas_ssf(gwas_ssf, assembly=assembly, force=force)
     summary = _summary(found, drawn)
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False))
         return
     typer.echo(_report(found, summary))
-
-
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _summary(found: AssociationFile, drawn: list[Path]) -> dict[str, Any]:

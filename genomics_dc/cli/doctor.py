@@ -15,6 +15,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from genomics_dc.cli.options import JsonOption
+from genomics_dc.cli.progress import progress_bar
 
 _DISK_FREE_MIN_GB = 5
 _NEEDED_MODULES = ("snakemake", "multiqc", "pysam", "cyvcf2", "zarr", "numba", "weasyprint")
@@ -39,9 +40,15 @@ def doctor_command(
         Path, typer.Option("--output-folder", help="Where runs will write; its disk is looked at.")
     ] = Path(),
     database: Annotated[str | None, typer.Option("--database", help="Registry address to try, as sqlite:///F.")] = None,
+    compile_kernels: Annotated[
+        bool, typer.Option("--compile", help="Compile what later commands would compile at their first use, and stop.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Look at programs, fonts, disk, database and bundled references; exit with 1 when something needed is missing."""
+    if compile_kernels:
+        _compile(as_json)
+        return
     rows = [*_programs(), *_modules(), _fonts(), _disk(folder), *_database(database), _panels()]
     missing = [row for row in rows if row.status == "missing"]
     packages = sorted({row.package for row in missing if row.package})
@@ -56,6 +63,19 @@ def doctor_command(
             line = f"sudo apt-get install --yes --no-install-recommends {' '.join(packages)}"
             print(f"install what is missing: {line}")  # noqa: T201
     if missing:
+        raise typer.Exit(1)
+
+
+def _compile(as_json: bool) -> None:
+    from genomics_dc.cli.compiling import compile_everything
+
+    with progress_bar() as tell:
+        elapsed_s, failed = compile_everything(tell)
+    if as_json:
+        print(json.dumps({"elapsed_s": round(elapsed_s, 1), "failed": failed}))  # noqa: T201
+    else:
+        print("\n".join([f"compiled in {elapsed_s:.0f} s", *failed]))  # noqa: T201
+    if failed:
         raise typer.Exit(1)
 
 

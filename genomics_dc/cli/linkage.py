@@ -20,6 +20,7 @@ from genomics_dc.cli.options import (
     OutputOption,
     RegionOption,
     StoreArgument,
+    over_blocks,
     selected_view,
 )
 from genomics_dc.cli.progress import counting_bar
@@ -39,10 +40,10 @@ _TABLES = (".parquet", ".tsv")
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    app.command("ld-prune")(ld_prune)
-    app.command("ld")(ld)
-    app.command("ld-score")(ld_score)
-    app.command("clump")(clump)
+    app.command("ld-prune")(over_blocks(ld_prune))
+    app.command("ld")(over_blocks(ld))
+    app.command("ld-score")(over_blocks(ld_score))
+    app.command("clump")(over_blocks(clump))
 
 
 def ld_prune(

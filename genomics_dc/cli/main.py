@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from importlib import import_module
@@ -11,6 +12,7 @@ import typer
 
 from genomics_dc.errors import GenomicsError
 from genomics_dc.files import system_problem
+from genomics_dc.kernels._first import before_first_compilation
 
 # What a command imports are a hundred thousand objects that all stay. By default Python looks through them again and
 # again while they come, 0.1 s of the start of a command.
@@ -23,15 +25,19 @@ _COMMAND_FILES = (
     "store",
     "validate",
     "qc",
+    "kinship",
     "structure",
     "linkage",
     "associate",
+    "frequencies",
+    "meta",
     "annotate",
     "cohort",
     "screen",
     "report",
     "audit",
     "calls",
+    "hail",
 )
 
 app = typer.Typer(
@@ -53,8 +59,16 @@ for _name in _COMMAND_FILES:
         import_module(f"genomics_dc.cli.{_name}").register(app)
 
 
+def _compile_once() -> None:
+    from genomics_dc.cli.compiling import compile_before_first_use
+
+    compile_before_first_use()
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one sentence on stderr, a bug is a traceback."""
+    before_first_compilation(_compile_once)
+    atexit.register(gc.freeze)  # at its end Python would look through all objects once more, 0.1 s
     try:
         app()
     except GenomicsError as error:

@@ -11,6 +11,7 @@ import typer
 
 from genomics_dc.cli import store_growth
 from genomics_dc.cli.options import (
+    BuildMemoryOption,
     ExtractOption,
     ForceOption,
     HweOption,
@@ -21,6 +22,7 @@ from genomics_dc.cli.options import (
     OutputOption,
     RegionOption,
     StoreArgument,
+    bytes_of,
     narrowed,
     selected_view,
 )
@@ -40,16 +42,13 @@ AssemblyOption = Annotated[
     str | None, typer.Option("--assembly", help="Genome build to record, such as GRCh37; else what the header names.")
 ]
 WorkersOption = Annotated[int, typer.Option("--threads", "--workers", min=1, help="Threads to use.")]
-MemoryOption = Annotated[
-    str, typer.Option("--memory", help="The most memory to take, such as 800M or 4G; the result does not depend on it.")
-]
 PlanOption = Annotated[
     Path | None, typer.Option("--plan", help="A plan that `store plan --json` printed, perhaps edited.")
 ]
 LenientOption = Annotated[
     bool, typer.Option("--lenient", help="Mend what breaks the specification where that is possible, and say what.")
 ]
-InfoOrderOption = Annotated[bool, typer.Option("--keep-info-order", help="Remember the order of INFO keys.")]
+InfoOrderOption = Annotated[bool, typer.Option("--keep-info-order", help="Remember the order of INFO and FORMAT keys.")]
 LocalAllelesOption = Annotated[
     bool,
     typer.Option("--local-alleles", help="Keep AD and PL only of alleles that a call carries (LAA, LAD, LPL)."),
@@ -93,7 +92,7 @@ def build(
     reference: ReferenceOption = None,
     assembly: AssemblyOption = None,
     threads: WorkersOption = 2,
-    memory: MemoryOption = "1G",
+    memory: BuildMemoryOption = "1G",
     plan: PlanOption = None,
     lenient: LenientOption = False,
     keep_info_order: InfoOrderOption = False,
@@ -115,7 +114,7 @@ def build(
             assembly=assembly,
             force=force,
             workers=threads,
-            memory_bytes=_bytes(memory),
+            memory_bytes=bytes_of(memory),
             plan=plan,
             lenient=lenient,
             keep_info_order=keep_info_order,
@@ -131,25 +130,11 @@ def build(
         )
 
 
-def _bytes(text: str) -> int:
-    """Return the number of bytes that "800M" or "4G" means."""
-    units = {"K": 10, "M": 20, "G": 30, "T": 40}
-    digits = text.upper().removesuffix("B").removesuffix("I")
-    shift = units.get(digits[-1:], 0)
-    try:
-        number = float(digits[:-1] if shift else digits)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 2.0**50:
-        raise UsageError(f"--memory should be a size such as 800M or 4G, not {text}")
-    return int(number * 2**shift)
-
-
 @store_app.command()
 def plan(
     vcfs: VcfArgument,
     threads: WorkersOption = 2,
-    memory: MemoryOption = "1G",
+    memory: BuildMemoryOption = "1G",
     lenient: LenientOption = False,
     keep_info_order: InfoOrderOption = False,
     local_alleles: LocalAllelesOption = False,
@@ -165,7 +150,7 @@ def plan(
         planned = plan_store(
             vcfs,
             threads=threads,
-            memory_bytes=_bytes(memory),
+            memory_bytes=bytes_of(memory),
             lenient=lenient,
             keep_info_order=keep_info_order,
             local_alleles=local_alleles,

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genomics_dc.cli.options import ForceOption, JsonOption, OutputOption, StoreArgument
+from genomics_dc.cli.options import (
+    BuildMemoryOption,
+    ForceOption,
+    JsonOption,
+    OutputOption,
+    StoreArgument,
+    bytes_of,
+)
 from genomics_dc.cli.progress import progress_bar
 from genomics_dc.errors import InputError, StoreError, UsageError
 
@@ -45,7 +52,7 @@ DropSamplesOption = Annotated[
 ]
 DropFileOption = Annotated[Path | None, typer.Option("--samples-file", "-S", help="File with one sample id a line.")]
 KeepGenerationsOption = Annotated[int, typer.Option("--keep", min=0, help="How many of the newest ones to keep.")]
-WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Threads to use.")]
+WorkersOption = Annotated[int, typer.Option("--threads", "--workers", min=1, help="Threads to use.")]
 
 
 def register(store_app: typer.Typer) -> None:
@@ -66,6 +73,7 @@ def append(
     min_depth: DepthOption = None,
     min_quality: QualityOption = None,
     workers: WorkersOption = 2,
+    memory: BuildMemoryOption = "1G",
     as_json: JsonOption = False,
 ) -> None:
     """Append new records, new samples, or proof of reference to a store.
@@ -105,6 +113,7 @@ def append(
             callable_depth_reads=callable_depth,
             thresholds=thresholds,
             workers=workers,
+            memory_bytes=bytes_of(memory),
             progress=progress,
         )
     _tell(done, as_json=as_json)
@@ -114,6 +123,7 @@ def merge(
     stores: StoresArgument,
     output: OutputOption,
     workers: WorkersOption = 2,
+    memory: BuildMemoryOption = "1G",
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -124,7 +134,9 @@ def merge(
     from genomics_dc.store import merge_stores
 
     with progress_bar() as progress:
-        done = merge_stores(stores, output, force=force, workers=workers, progress=progress)
+        done = merge_stores(
+            stores, output, force=force, workers=workers, memory_bytes=bytes_of(memory), progress=progress
+        )
     _tell(done, as_json=as_json)
 
 
@@ -133,6 +145,7 @@ def drop_samples(
     samples: DropSamplesOption = None,
     samples_file: DropFileOption = None,
     workers: WorkersOption = 2,
+    memory: BuildMemoryOption = "1G",
     as_json: JsonOption = False,
 ) -> None:
     """Drop samples from a store and from every older generation of it, and print the receipt.
@@ -154,7 +167,7 @@ def drop_samples(
     else:
         names = [name for name in (samples or "").split(",") if name]
     with progress_bar() as progress:
-        receipt = drop(store, names, workers=workers, progress=progress)
+        receipt = drop(store, names, workers=workers, memory_bytes=bytes_of(memory), progress=progress)
     if as_json:
         typer.echo(json.dumps(receipt.to_dict()))
         return

@@ -187,7 +187,8 @@ def hwe_qq(neg_log10_p: Floats, p_min: float | None, n_samples: int) -> Figure:
     one.set_ylim(bottom=0)
     one.set_xlabel("expected −log10 p")
     one.set_ylabel("observed −log10 p")
-    one.legend(loc="lower right", fontsize=8)
+    # no point lies there, whatever the scale
+    one.legend(loc="upper left", bbox_to_anchor=(0.0, 0.92), fontsize=8)
     return figure
 
 

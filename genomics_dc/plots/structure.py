@@ -1,4 +1,4 @@
-"""Plots of principal components: samples on two axes, and the eigenvalues."""
+"""Plots of the structure of a cohort: samples on two axes, eigenvalues, groups against each other, ancestry."""
 
 from __future__ import annotations
 
@@ -72,4 +72,85 @@ def scree(eigenvalues: _Floats, shares: _Floats) -> Figure:
     axes.set_ylim(0, max(float(eigenvalues.max()), 1e-9) * 1.1)
     axes.set_xlabel("Component")
     axes.set_ylabel("Eigenvalue")
+    return figure
+
+
+@style.applied()
+def group_matrix(names: Sequence[str], square: _Floats, *, title: str, n_variants: int) -> Figure:
+    """Return a symmetric measure of pairs of groups as a coloured square; NaN is left white."""
+    size = max(4.2, 0.32 * len(names) + 2.4)
+    figure, grid = style.new_figure(size + 0.8, size)
+    axes = grid[0, 0]
+    axes.grid(False)
+    style.title(axes, title, style.count(n_variants, "variant"))
+    shown = square.copy()
+    np.fill_diagonal(shown, np.nan)
+    picture = axes.imshow(shown, cmap=style.SEQUENTIAL, vmin=min(0.0, float(np.nanmin(square))))
+    places = np.arange(len(names))
+    axes.set_xticks(places, names, rotation=90 if len(names) > 6 else 0)
+    axes.set_yticks(places, names)
+    if len(names) <= 12:
+        middle = 0.5 * float(np.nanmax(square))
+        for i in places:
+            for j in places:
+                if i != j and np.isfinite(square[i, j]):
+                    colour = "white" if square[i, j] < middle else style.INK
+                    axes.text(j, i, f"{square[i, j]:.3f}", ha="center", va="center", fontsize=8, color=colour)
+    figure.colorbar(picture, ax=axes, shrink=0.8)
+    return figure
+
+
+@style.applied()
+def ancestry(probability: _Floats, names: Sequence[str], assigned: npt.NDArray[np.bool_], *, n_variants: int) -> Figure:
+    """Return a bar for each sample, of its probabilities [S, G], by nearest group; those not assigned to the right."""
+    figure, grid = style.new_figure(9.0, 4.0)
+    axes = grid[0, 0]
+    axes.grid(False)
+    known = np.isfinite(probability).all(axis=1)
+    style.title(
+        axes,
+        "Nearest reference group",
+        f"{style.count(len(probability), 'sample')}, {int((~assigned).sum()):,} uncertain; "
+        f"{style.count(n_variants, 'variant')}",
+    )
+    if not known.any():
+        style.nothing_to_show(axes, "no sample has enough genotypes to be placed")
+        return figure
+    rows, sure = probability[known], assigned[known]
+    best = rows.argmax(axis=1)
+    order = np.lexsort((-rows.max(axis=1), best, ~sure))
+    bottom = np.zeros(len(rows))
+    for number, name in enumerate(names):
+        height = rows[order, number]
+        colour = style.PALETTE[number % len(style.PALETTE)]
+        count = int(((best == number) & sure).sum())
+        axes.bar(
+            np.arange(len(rows)),
+            height,
+            bottom=bottom,
+            width=1.0,
+            color=colour,
+            alpha=1.0 if number < len(style.PALETTE) else 0.5,
+            linewidth=0,
+            label=f"{name} ({count:,})",
+            rasterized=True,
+        )
+        bottom += height
+    if (~sure).any() and sure.any():
+        axes.axvline(sure.sum() - 0.5, color=style.INK, linewidth=1.2)
+        axes.annotate(
+            "uncertain",
+            xy=(sure.sum(), 1.0),
+            xytext=(4, -5),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+        )
+    axes.set_xlim(-0.5, len(rows) - 0.5)
+    axes.set_ylim(0, 1)
+    style.percent(axes.yaxis)
+    axes.set_xlabel("samples")
+    axes.set_ylabel("probability")
+    style.legend_outside(axes)
     return figure

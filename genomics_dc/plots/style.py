@@ -8,10 +8,13 @@ global figure list grows. The public names:
 - `title(axes, text, note)`: a headline, and under it in grey what was counted, such as `count(2504, "sample")`.
 - `count(n, noun)` -> "n = 2,504 samples".
 - `nothing_to_show(axes, sentence)`: a sentence in place of an empty frame.
+- `p_text(neg_log10_p)` -> "1.2×10⁻⁴⁰⁰".
 - `thousands(axis)`: tick labels with thousands separators. `percent(axis)`: 0.05 is shown as 5%.
 - `threshold_line(axes, value, text, orientation="vertical")`: a dashed line with its meaning beside it.
 - `legend_outside(axes)`: the legend to the right of the frame, where it covers no point.
 - `save(figure, path_stem)` -> (svg path, png path): writes `path_stem.svg` and `path_stem.png`, whole or not at all.
+- `as_svg(figure)` -> bytes.
+- `save_all(figures, folder)`: the same for figures by name.
 - Colours: `BLUE ORANGE GREEN VERMILLION PURPLE SKY YELLOW INK GREY LIGHT`, `PALETTE` (categories, in this order),
   `DIVERGING` and `SEQUENTIAL` (names of colour maps). The palette can be told apart with any colour vision: M. Okabe
   and K. Ito, "Color Universal Design", https://jfly.uni-koeln.de/color/.
@@ -28,8 +31,9 @@ global figure list grows. The public names:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,9 +62,15 @@ PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INK, YELLOW)
 SEQUENTIAL = "viridis"
 DIVERGING = "PuOr"
 
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 PNG_DOTS_PER_INCH = 150
+SHOWN_DOTS_PER_INCH = 72  # in a notebook, which keeps its pictures in its file
 # Above this many points an SVG becomes slow to open; a plot then draws its points as one embedded picture.
 RASTERISE_ABOVE_POINTS = 5_000
+
+# Behind words that stand among bars and points.
+_ON_WHITE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
 
 _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -101,6 +111,15 @@ def applied() -> Iterator[None]:
         yield
 
 
+class _ShownFigure(Figure):
+    """A figure that a notebook shows when a cell ends with it."""
+
+    def _repr_png_(self) -> bytes:
+        drawn = BytesIO()
+        self.savefig(drawn, format="png", dpi=SHOWN_DOTS_PER_INCH)
+        return drawn.getvalue()
+
+
 def new_figure(
     width_in: float = 6.4, height_in: float = 4.4, rows: int = 1, columns: int = 1, **grid: Any
 ) -> tuple[Figure, np.ndarray[Any, Any]]:
@@ -108,7 +127,7 @@ def new_figure(
 
     `grid` goes to `Figure.subplots` (`sharex`, `width_ratios`, ...).
     """
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    figure = _ShownFigure(figsize=(width_in, height_in), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False, **grid)
     for one in axes.flat:
@@ -150,6 +169,25 @@ def nothing_to_show(axes: Axes, sentence: str) -> None:
     axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", color=GREY, wrap=True)
 
 
+def p_text(neg_log10_p: float) -> str:
+    """Return p in two digits from -log10 p, "0.034" or "1.2×10⁻⁴⁰⁰"; also where no float holds it.
+
+    Examples
+    --------
+    >>> p_text(1.4685), p_text(400.1)
+    ('0.034', '7.9×10⁻⁴⁰¹')
+    """
+    if neg_log10_p < 3:
+        return f"{10.0**-neg_log10_p:.2g}"
+    if np.isinf(neg_log10_p):
+        return "0"
+    exponent = int(np.ceil(neg_log10_p))
+    mantissa = f"{10.0 ** (exponent - neg_log10_p):.1f}"
+    if mantissa == "10.0":
+        exponent, mantissa = exponent - 1, "1.0"
+    return f"{mantissa}×10⁻{str(exponent).translate(_RAISED)}"
+
+
 def thousands(axis: Axis) -> None:
     """Print the ticks of an axis with thousands separators; whole numbers carry no decimals."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value == int(value) else f"{value:,g}"))
@@ -177,6 +215,7 @@ def threshold_line(
             va="top",
             fontsize=8,
             color=VERMILLION,
+            bbox=_ON_WHITE,
         )
     else:
         axes.axhline(value, color=VERMILLION, linestyle="--", linewidth=1.2)
@@ -190,6 +229,7 @@ def threshold_line(
             va="bottom",
             fontsize=8,
             color=VERMILLION,
+            bbox=_ON_WHITE,
         )
 
 
@@ -211,3 +251,18 @@ def save(figure: Figure, path_stem: Path | str) -> tuple[Path, Path]:
         with atomic_path(png, force=True) as temporary:
             figure.savefig(temporary, format="png", metadata={"Software": None}, dpi=PNG_DOTS_PER_INCH)
     return svg, png
+
+
+def as_svg(figure: Figure) -> bytes:
+    """Return what `save` writes as SVG, for a page that holds its pictures itself."""
+    sink = BytesIO()
+    with applied():
+        figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None}, dpi=PNG_DOTS_PER_INCH)
+    return sink.getvalue()
+
+
+def save_all(figures: Mapping[str, Figure], folder: Path | str) -> list[Path]:
+    """Write each figure under its name into `folder`, made if need be, as SVG and PNG; return the paths."""
+    out = Path(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    return [path for name, figure in figures.items() for path in save(figure, out / name)]

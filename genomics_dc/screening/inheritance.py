@@ -15,13 +15,6 @@ from genomics_dc.screening.model import Phase, Segregation, Zygosity
 Genotype = tuple[int, ...]
 Sex = Literal["male", "female"]
 
-# Pseudoautosomal regions of X, zero-based half-open: Genome Reference Consortium, GRCh37 and GRCh38
-# (https://www.ncbi.nlm.nih.gov/grc/human).
-_PSEUDOAUTOSOMAL = {
-    "GRCh37": ((60_000, 2_699_520), (154_931_043, 155_260_560)),
-    "GRCh38": ((10_000, 2_781_479), (155_701_382, 156_030_895)),
-}
-
 
 @dataclass(frozen=True)
 class Locus:
@@ -40,7 +33,7 @@ class Locus:
             return False
         if name == "Y":
             return True
-        regions = next((spans for build, spans in _PSEUDOAUTOSOMAL.items() if build in (self.assembly or "")), ())
+        regions = contigs.pseudoautosomal_x(self.assembly)
         return not any(start < self.position <= end for start, end in regions)
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from genomics_dc.annotation.alleles import is_sequence
 from genomics_dc.annotation.annotate import Annotation
 from genomics_dc.annotation.known import significance_groups
-from genomics_dc.annotation.so_terms import rank
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.files import sha256_file
 from genomics_dc.provenance import software_version
 from genomics_dc.reference import contigs
 from genomics_dc.reference.genes import GeneModels, Transcript, read_genes
+from genomics_dc.reference.so_terms import rank
 from genomics_dc.screening.classification import Evidence, FrequencyEvidence, classify
 from genomics_dc.screening.coverage import gene_coverage, read_bed
 from genomics_dc.screening.identity import checks_of, parentage_confirmed, read_identity

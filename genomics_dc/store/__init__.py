@@ -6,13 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from genomics_dc.store.blocks import Block
     from genomics_dc.store.build import build_store
     from genomics_dc.store.check import Finding
     from genomics_dc.store.export import export_vcf, query
     from genomics_dc.store.exports import Exported, export_view
     from genomics_dc.store.growth import Growth, Receipt, Thresholds, append_store, drop_samples, merge_stores
     from genomics_dc.store.info import StoreInfo, store_info
-    from genomics_dc.store.read import Block, Sites, StoreView
+    from genomics_dc.store.read import Sites, StoreView
     from genomics_dc.store.staging import sweep_generations
     from genomics_dc.store.verify import VerifyReport, verify_store
 
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Block": "read",
+    "Block": "blocks",
     "Exported": "exports",
     "Finding": "check",
     "Growth": "growth",

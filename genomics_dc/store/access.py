@@ -24,7 +24,7 @@ from genomics_dc.errors import StoreError
 from genomics_dc.store import chunks, schema
 from genomics_dc.store.chunks import ArrayMeta
 from genomics_dc.store.place import LocalPlace, Place
-from genomics_dc.store.remote import is_url
+from genomics_dc.store.remote import is_url, is_web
 from genomics_dc.store.seal import ChunkTable, read_seal
 
 if TYPE_CHECKING:
@@ -376,9 +376,13 @@ class StoreFiles:
 
 
 def open_place(path: Path | str | os.PathLike[str]) -> Place:
-    """Return where a store lies: a folder, or an object store when `path` is an address such as s3://BUCKET/NAME.vcz."""
+    """Return where a store lies: a folder, an object store (s3://BUCKET/NAME.vcz), or a web server (https://…)."""
     if not is_url(path):
         return LocalPlace(Path(path))
+    if is_web(path):
+        from genomics_dc.store.web import WebPlace
+
+        return WebPlace(path)
     from genomics_dc.store.remote import ObjectPlace
 
     return ObjectPlace(path)

@@ -62,7 +62,7 @@ def build_store(
     plan
         A plan that `plan_store` wrote, perhaps edited: fields left out, types, chunks.
     keep_info_order
-        Remember the order of the INFO keys of every record.
+        Remember the order of the INFO and FORMAT keys of every record; `export_vcf` and `query` then print it.
     local_alleles
         Keep AD and PL of the alleles that a call carries only (VCF 4.5's LAA, LAD, LPL).
     lenient

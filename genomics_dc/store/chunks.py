@@ -23,6 +23,7 @@ from numcodecs import blosc, zstd
 
 from genomics_dc.errors import StoreError
 from genomics_dc.kernels.vcf import vlen
+from genomics_dc.kernels.vcf.records import Strings
 from genomics_dc.store import schema
 
 STRING: Final = schema.STRING_DTYPE
@@ -340,10 +341,8 @@ def decode(meta: ArrayMeta, encoded: bytes) -> npt.NDArray[Any]:
     """
     if meta.is_string:
         data, start, end = decode_strings(meta, encoded)
-        whole = data.tobytes()
-        spans = zip(start.reshape(-1).tolist(), end.reshape(-1).tolist(), strict=True)
         words = np.empty(start.size, dtype=object)
-        words[:] = [whole[first:last].decode() for first, last in spans]
+        words[:] = Strings(data, start, end).flat()
         return words.reshape(meta.inner)
     compressed = _unsealed(meta, encoded)
     out = np.empty(meta.inner, dtype=meta.numpy_dtype)

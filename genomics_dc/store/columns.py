@@ -28,6 +28,9 @@ INTEGER_TYPES: Final = ("int8", "int16", "int32", "float64")
 _LIMITS: Final = tuple(np.iinfo(name) for name in INTEGER_TYPES[:3])
 _EXACT: Final = 3
 
+_MOST_GENOTYPES: Final = 32_896
+"""Of 256 alleles in two copies."""
+
 DIM_ALLELES: Final = "alleles"
 DIM_ALT_ALLELES: Final = "alt_alleles"
 DIM_GENOTYPES: Final = "genotypes"
@@ -98,8 +101,8 @@ class Widths:
     """What all fields together ask for.
 
     alleles: REF and ALT of the record that has the most (2 or more). ploidy: copies of the call that has the most (1 or
-    more). genotypes: values of a Number=G field, where there is no GT. contigs: how many there are. own: values by
-    array; rank: INTEGER_TYPES by array.
+    more). genotypes: values of a Number=G field, where GT does not say more. contigs: how many there are. own: values
+    by array; rank: INTEGER_TYPES by array. joins: whether some call mixes `/` and `|`, or begins with one of them.
     """
 
     alleles: int = 2
@@ -109,6 +112,7 @@ class Widths:
     contigs: int = 0
     own: Mapping[str, int] = field(default_factory=dict)
     rank: Mapping[str, int] = field(default_factory=dict)
+    joins: bool = False
 
     def joined(self, other: Widths) -> Widths:
         """Return what holds both."""
@@ -120,6 +124,7 @@ class Widths:
             contigs=max(self.contigs, other.contigs),
             own=_greatest(self.own, other.own),
             rank=_greatest(self.rank, other.rank),
+            joins=self.joins or other.joins,
         )
 
 
@@ -194,7 +199,7 @@ def shared_width(column: Column, widths: Widths, *, has_genotype: bool) -> tuple
     if column.number == "A":
         return widths.alleles - 1, DIM_ALT_ALLELES
     if column.number == "G":
-        size = n_genotypes(widths.alleles, widths.ploidy) if has_genotype else widths.genotypes
+        size = genotypes_axis(widths.alleles, widths.ploidy, widths.genotypes) if has_genotype else widths.genotypes
         return (size, DIM_GENOTYPES) if size else (0, "")
     return 0, ""
 
@@ -202,6 +207,15 @@ def shared_width(column: Column, widths: Widths, *, has_genotype: bool) -> tuple
 def n_genotypes(alleles: int, ploidy: int) -> int:
     """Return how many unordered genotypes there are."""
     return math.comb(alleles + ploidy - 1, ploidy)
+
+
+def genotypes_axis(alleles: int, ploidy: int, values: int) -> int:
+    """Return how many places a Number=G field has where GT says how many copies there are.
+
+    As many as there are genotypes; but of hundreds of alleles no more than the `values` that occur, for a record of
+    100,000 ALT alleles has none, and would have 5,000,000,000.
+    """
+    return max(min(n_genotypes(alleles, ploidy), _MOST_GENOTYPES), values)
 
 
 def declared_number(number: str) -> int:
@@ -221,13 +235,16 @@ def integer_rank(minimum: int, maximum: int, *, sentinel_value: bool = False) ->
     raise ValueError(f"{minimum} to {maximum} is past int32")  # a reader of VCF gives no such number
 
 
-def needs(column: Column, seen: Seen, form: Form, widths: Widths, *, has_genotype: bool) -> Widths | None:
-    """Return the widths that a field asks for beyond those it has, or None when it fits."""
+def needs(column: Column, seen: Seen, form: Form, widths: Widths) -> Widths | None:
+    """Return the widths that a field asks for beyond those it has, or None when it fits.
+
+    A list of Number=A or R never does: past the places of the record with the most alleles there are dots at most.
+    """
     rank = integer_rank(seen.minimum, seen.maximum, sentinel_value=seen.sentinel_value) if column.kind == INTEGER else 0
-    wider = seen.width > form.width
+    wider = seen.width > form.width and column.number not in ("A", "R")
     if rank <= widths.rank.get(column.name, 0) and not wider:
         return None
-    genotypes = seen.width if wider and column.number == "G" and not has_genotype else 0
+    genotypes = seen.width if wider and column.number == "G" else 0
     return Widths(own={column.name: seen.width} if wider else {}, rank={column.name: rank}, genotypes=genotypes)
 
 

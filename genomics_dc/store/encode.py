@@ -38,19 +38,18 @@ from genomics_dc.store.columns import (
     STRING,
     Column,
     Form,
-    Seen,
     Shapes,
     TooNarrowError,
     Widths,
     integer_rank,
     missing_and_fill,
     needs,
-    shared_width,
 )
 from genomics_dc.store.encode_calls import CallEncoder
 from genomics_dc.store.layout import Layout
 from genomics_dc.store.records import batch_part, sites_part
 from genomics_dc.store.strictness import Mended, RecordJudge
+from genomics_dc.store.value_numbers import NumberRules
 from genomics_dc.store.vcf.source import ALT, FORMAT, REF, SAMPLES, TextBatch
 
 _DOT: Final = ord(".")
@@ -74,6 +73,8 @@ class Encoded:
         int64[S, 4]: how often each sample has 0, 1, 2 copies of the first ALT allele, and no call.
     info_orders
         The order of the INFO keys of each record, as int16 bytes; empty when it is not asked for.
+    format_orders
+        The FORMAT column of each record; empty when the order of keys is not asked for.
     """
 
     n_records: int
@@ -84,6 +85,7 @@ class Encoded:
     every_record_has_genotype: bool
     sample_counts: npt.NDArray[np.int64] | None = None
     info_orders: Sequence[bytes] = field(default=())
+    format_orders: Sequence[bytes] = field(default=())
     mended: Mended = field(default_factory=Mended)
 
 
@@ -97,6 +99,7 @@ class BatchEncoder:
         self._info_number = {key: number for number, key in enumerate(layout.header.info)}
         self._formats_known: set[bytes] = set()
         self._judge = RecordJudge(layout.header, lenient=layout.lenient)
+        self._numbers = NumberRules(layout.header, lenient=layout.lenient)
         self._mended = Mended()
         self._calls = CallEncoder(layout) if layout.calls and layout.grid.n_samples else None
 
@@ -145,7 +148,7 @@ class BatchEncoder:
             self._calls.measure(batch, sites, widths, forms)
         for column in self._layout.info:
             span = info.span[:, self._info_number[column.key]]
-            self._read_info(batch, span, column, forms[column.name], widths, Mended())
+            self._read_info(batch, sites, span, column, forms[column.name], widths, Mended())
 
     def _encode(self, batch: TextBatch, sites: Sites, info: InfoSpans, widths: Widths, mended: Mended) -> Encoded:
         forms = {column.name: self._shapes.form(column, widths) for column in self._layout.columns}
@@ -166,7 +169,8 @@ class BatchEncoder:
             chunks[schema.VARIANT_COUNTS] = [encode(meta, np.zeros((len(batch), 4), dtype=np.int32))]
         for column in self._layout.info:
             span = info.span[:, self._info_number[column.key]]
-            chunks[column.name] = [self._info(batch, span, column, forms[column.name], widths, mended)]
+            part, span = self._info(batch, sites, span, column, forms[column.name], widths, mended)
+            chunks[column.name] = [part]
             lacking = span[:, 0] < 0
             if column.kind != FLAG and lacking.any():
                 absent[column.name] = np.packbits(lacking)
@@ -181,6 +185,7 @@ class BatchEncoder:
             every_record_has_genotype=every_record_has_genotype,
             sample_counts=sample_counts,
             info_orders=_orders(info.order),
+            format_orders=_formats(batch) if self._layout.keep_info_order and self._calls is not None else (),
             mended=mended,
         )
 
@@ -233,69 +238,57 @@ class BatchEncoder:
     def _info(
         self,
         batch: TextBatch,
+        sites: Sites,
         span: npt.NDArray[np.int64],
         column: Column,
         form: Form,
         widths: Widths,
         mended: Mended,
-    ) -> bytes:
+    ) -> tuple[bytes, npt.NDArray[np.int64]]:
+        """Return a field as a chunk, and its spans, -1 also where a record is read as if it lacked the field."""
         meta = self._layout.meta(column.name, form)
-        values = self._read_info(batch, span, column, form, widths, mended)
+        values, span = self._read_info(batch, sites, span, column, form, widths, mended)
         shape = (len(batch), *form.tail)
         if isinstance(values, InfoStrings):
-            return encode_strings(meta, batch.data, values.start.reshape(shape), values.end.reshape(shape))
+            return encode_strings(meta, batch.data, values.start.reshape(shape), values.end.reshape(shape)), span
         if column.kind != INTEGER:
-            return encode(meta, values.reshape(shape))
+            return encode(meta, values.reshape(shape)), span
         tile = np.empty((len(batch), 1, form.width), dtype=form.dtype)
         tiles.put_integers(values.reshape(len(batch), 1, -1), 0, 1, tile, *missing_and_fill(form.dtype))
-        return encode(meta, tile.reshape(shape))
+        return encode(meta, tile.reshape(shape)), span
 
     def _read_info(
         self,
         batch: TextBatch,
+        sites: Sites,
         span: npt.NDArray[np.int64],
         column: Column,
         form: Form,
         widths: Widths,
         mended: Mended,
-    ) -> npt.NDArray[Any] | InfoStrings:
-        """Return a field's values, [V] or [V, W]; raise when one is wrong or does not fit."""
+    ) -> tuple[npt.NDArray[Any] | InfoStrings, npt.NDArray[np.int64]]:
+        """Return a field's values, [V] or [V, W], and its spans; raise when one is wrong or does not fit."""
         if column.kind == FLAG:
             flags, wrong = read_info_flags(batch.data, span)
             self._judge_values(wrong, batch, column, mended)
-            return flags
-        found: InfoStrings | InfoValues
-        if column.kind == STRING:
-            found = read_info_strings(batch.data, span, form.width, one_character=column.one_character)
-        else:
-            read = read_info_integers if column.kind == INTEGER else read_info_floats
-            found = read(batch.data, span, form.width)
+            return flags, span
+        found = _values_of(batch, span, column, form)
         self._judge_values(found.problems, batch, column, mended)
-        self._check_width(batch, column, found.count, found.seen, form, widths)
-        return found if isinstance(found, InfoStrings) else found.values
+        unread = self._numbers.judge_info(column, batch, span, found.count, sites.n_alleles, mended)
+        if unread is not None:
+            span = span.copy()
+            span[unread] = -1
+            found = _values_of(batch, span, column, form)
+        needed = needs(column, found.seen, form, widths)
+        if needed is not None:
+            raise TooNarrowError(needed)
+        return found if isinstance(found, InfoStrings) else found.values, span
 
     def _judge_values(self, found: npt.NDArray[np.int64], batch: TextBatch, column: Column, mended: Mended) -> None:
         if found.any():
             error = self._judge.first_error(found, batch, mended, key=column.key)
             if error is not None:
                 raise InputError(error[1])
-
-    def _check_width(
-        self,
-        batch: TextBatch,
-        column: Column,
-        count: npt.NDArray[np.int32],
-        seen: Seen,
-        form: Form,
-        widths: Widths,
-    ) -> None:
-        """Raise when the values do not fit: InputError where the header forbids it, else TooNarrowError."""
-        if seen.width > form.width and shared_width(column, widths, has_genotype=self._layout.has_genotype)[0]:
-            row = int(np.flatnonzero(count > form.width)[0])
-            raise faults.too_many_values(batch, row, column, int(count[row]), form)
-        needed = needs(column, seen, form, widths, has_genotype=self._layout.has_genotype)
-        if needed is not None:
-            raise TooNarrowError(needed)
 
     def _check_formats(self, batch: TextBatch) -> None:
         """Raise InputError when a record's FORMAT has a key that the header does not declare."""
@@ -311,6 +304,13 @@ class BatchEncoder:
                         "FORMAT keys that are not declared, or that come twice, are left out", batch.where(row)
                     )
                 self._formats_known.add(keys)
+
+
+def _values_of(batch: TextBatch, span: npt.NDArray[np.int64], column: Column, form: Form) -> InfoStrings | InfoValues:
+    if column.kind == STRING:
+        return read_info_strings(batch.data, span, form.width, one_character=column.one_character)
+    read = read_info_integers if column.kind == INTEGER else read_info_floats
+    return read(batch.data, span, form.width)
 
 
 def _index_rows(sites: Sites, length: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -329,6 +329,14 @@ def _index_rows(sites: Sites, length: npt.NDArray[np.int64]) -> npt.NDArray[np.i
         ],
         axis=1,
     ).astype(np.int64)
+
+
+def _formats(batch: TextBatch) -> Sequence[bytes]:
+    """Return the FORMAT of each record."""
+    begin, end = batch.columns[:, FORMAT], batch.columns[:, SAMPLES] - 1
+    first = np.flatnonzero(changes(batch.data, begin, end))
+    texts = [batch.data[begin[row] : end[row]].tobytes() for row in first.tolist()]
+    return [texts[run] for run in np.searchsorted(first, np.arange(len(batch)), side="right") - 1]
 
 
 def _orders(order: npt.NDArray[np.int16] | None) -> Sequence[bytes]:

@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.kernels import counts, tiles
+from genomics_dc.errors import InputError
+from genomics_dc.kernels import packed_counts, tiles
 from genomics_dc.kernels.vcf import calls as kernels
 from genomics_dc.kernels.vcf.calls import CallBatch, CallField, CallReader, GenotypeSeen
 from genomics_dc.kernels.vcf.sites import Sites
@@ -26,11 +27,11 @@ from genomics_dc.store.columns import (
     Widths,
     missing_and_fill,
     needs,
-    shared_width,
 )
 from genomics_dc.store.layout import Layout, packed_size
 from genomics_dc.store.local_fields import local_values
 from genomics_dc.store.strictness import Mended
+from genomics_dc.store.value_numbers import NumberRules
 from genomics_dc.store.vcf.source import TextBatch
 
 _SLICE_BYTES: Final = 1 << 20  # of what is read at once, so that the processor's cache still has it when it is put away
@@ -63,6 +64,7 @@ class CallEncoder:
         self._grid = layout.grid
         self._ranges = list(layout.grid.sample_ranges())
         self._columns = layout.calls
+        self._numbers = NumberRules(layout.header, lenient=layout.lenient)
         self._reader: CallReader | None = None
         self._read_forms: tuple[Form, ...] = ()
         self._buffers: dict[tuple[str, int], npt.NDArray[Any]] = {}
@@ -94,6 +96,8 @@ class CallEncoder:
                     self._put(column, forms[column.name], calls, first, stop, n_records)
             if calls.genotype_seen is not None:
                 self._put_genotypes(calls, genotypes, first, stop)
+                if self._layout.keeps_joins:
+                    self._put_joins(batch, calls, first, stop)
         stored = [column for column in self._columns if column.name not in self._layout.replaced]
         stored += self._layout.local.values()
         chunks = {column.name: self._chunks(column, forms[column.name], batch) for column in stored}
@@ -129,12 +133,18 @@ class CallEncoder:
             calls = reader.read(batch.data, batch.line_end[rows], batch.columns[rows], n_alleles[rows])
             if calls.faults.any:
                 faults.judge_calls(batch, first, calls.faults, self._columns, self._layout, n_alleles, mended)
+            calls = self._numbers.judge_calls(self._columns, batch, first, calls, n_alleles[rows], mended)
             self._check_fit(batch, first, stop, calls, forms, widths)
             yield first, stop, calls
 
     def _reader_of(self, forms: tuple[Form, ...]) -> CallReader:
         wanted = [
-            CallField(column.key, kernels.CHARACTER if column.one_character else _KIND[column.kind], form.width)
+            CallField(
+                column.key,
+                kernels.CHARACTER if column.one_character else _KIND[column.kind],
+                form.width,
+                number=self._numbers.of_call(column),
+            )
             for column, form in zip(self._columns, forms, strict=True)
         ]
         is_wide = any(
@@ -164,16 +174,12 @@ class CallEncoder:
                 raise faults.allele_too_great(batch, first, stop, seen.greatest_allele, _GREATEST_ALLELE[1])
             if rank > widths.genotype_rank or seen.ploidy > widths.ploidy:
                 needed, narrow = Widths(ploidy=seen.ploidy, genotype_rank=rank), True
+            if (seen.irregular or seen.prefixed) and not widths.joins:
+                needed, narrow = needed.joined(Widths(joins=True)), True
         for column in self._columns:
             if column.kind == GENOTYPE:
                 continue
-            form, shown = forms[column.name], calls.seen[column.key]
-            has_genotype = self._layout.has_genotype
-            if shown.width > form.width and shared_width(column, widths, has_genotype=has_genotype)[0]:
-                if column.number == "G" and narrow:
-                    continue  # with more copies of each allele there may be room
-                raise faults.too_many_call_values(batch, first, stop, column, form)
-            more = needs(column, shown, form, widths, has_genotype=has_genotype)
+            more = needs(column, calls.seen[column.key], forms[column.name], widths)
             if more is not None:
                 needed, narrow = needed.joined(more), True
         if narrow:
@@ -250,6 +256,31 @@ class CallEncoder:
         self._tiles_of(schema.PACKED_DOSAGE, n_records, 1, np.uint8, [(0, width)])[0][first:stop, :, 0] = calls.packed
         genotypes.counts[first:stop] = calls.counts
 
+    def _put_joins(self, batch: TextBatch, calls: CallBatch, first: int, stop: int) -> None:
+        """Put away how the copies are joined of the calls of some records of which the phase does not say it."""
+        seen, genotype = calls.genotype_seen, calls.genotype
+        assert seen is not None
+        assert genotype is not None
+        made = self._tiles_of(schema.GENOTYPE_JOINS, len(batch), 1, np.uint16)
+        if not seen.irregular and not seen.prefixed:
+            for tile in made:
+                tile[first:stop] = 0
+            return
+        rows = slice(first, stop)
+        joins = kernels.genotype_separators(batch.data, batch.line_end[rows], batch.columns[rows], self._grid.n_samples)
+        n_copies = np.count_nonzero(genotype != schema.ALLELE_FILL, axis=2)
+        if (n_copies > kernels.MOST_JOINED).any():
+            row = first + int(np.flatnonzero((n_copies > kernels.MOST_JOINED).any(axis=1))[0])
+            raise InputError(
+                f"{batch.where(row)}: a GT has more than {kernels.MOST_JOINED} copies, and near it are some that mix "
+                "/ and |; how so many are joined cannot be kept"
+            )
+        n_bars = np.bitwise_count(joins & np.uint16(0x7FFE))
+        is_said = (joins >> 15 == 0) & ((n_bars == 0) | (n_bars == n_copies - 1))
+        joins[is_said] = 0
+        for (start, end), tile in zip(self._ranges, made, strict=True):
+            tile[rows, :, 0] = joins[:, start:end]
+
     def _chunks(self, column: Column, form: Form, batch: TextBatch) -> list[bytes]:
         meta = self._layout.meta(column.name, form)
         if column.kind == STRING:
@@ -292,9 +323,13 @@ class CallEncoder:
         ]
         counted = self._layout.meta(schema.VARIANT_COUNTS, forms[schema.VARIANT_COUNTS])
         parts[schema.VARIANT_COUNTS] = [encode(counted, genotypes.counts)]
+        if self._layout.keeps_joins:
+            forms[schema.GENOTYPE_JOINS] = self._layout.fixed[schema.GENOTYPE_JOINS]
+            joins = self._layout.meta(schema.GENOTYPE_JOINS, forms[schema.GENOTYPE_JOINS])
+            parts[schema.GENOTYPE_JOINS] = [encode(joins, tile[..., 0]) for tile in self._tiles[schema.GENOTYPE_JOINS]]
         chunks.update(parts)
         every_class = np.zeros(n_records, dtype=np.int8)
-        return counts.sample_counts_packed(packed, genotypes.counts, self._grid.n_samples, every_class)[:, :4]
+        return packed_counts.sample_counts_packed(packed, genotypes.counts, self._grid.n_samples, every_class)[:, :4]
 
 
 class _Genotypes:

@@ -39,8 +39,8 @@ def export_vcf(view: StoreView, output: Path | str | os.PathLike[str], *, force:
     """Write a view as VCF (.vcf), BGZF-compressed VCF (.vcf.gz) or BCF (.bcf); return the records written.
 
     Compressed files get a CSI index beside them. The header is that of the source VCF. Records equal the source's;
-    INFO and FORMAT keys (but GT, which is first) come in alphabetical order. INFO of a view of some samples is that of
-    the source: AC and AN are not counted anew.
+    INFO and FORMAT keys (but GT, which is first) come in alphabetical order, or in that of the source where the store
+    remembers it. INFO of a view of some samples is that of the source: AC and AN are not counted anew.
     """
     final = Path(output)
     kind = next((suffix for suffix in (".vcf.gz", ".vcf", ".bcf") if final.name.endswith(suffix)), None)
@@ -117,7 +117,8 @@ def _write_bcf(view: StoreView, path: Path, index: Path) -> int:
         said.seek(0)
         words = said.read().decode(errors="replace").strip()
     if child.returncode or n_records < 0:
-        raise InputError(f"{view.path} cannot be written as BCF; its header should declare every field: {words[-500:]}")
+        told = words.partition("\n")[0][:500] or f"htslib ended with status {child.returncode}"
+        raise InputError(f"{view.path} cannot be written as BCF, write VCF instead; htslib says: {told}")
     pysam.bcftools.index("--csi", "--force", "-o", str(index), str(path), catch_stdout=False)
     return n_records
 

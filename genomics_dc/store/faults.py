@@ -12,11 +12,11 @@ from genomics_dc.errors import InputError
 from genomics_dc.kernels.vcf import calls
 from genomics_dc.kernels.vcf.calls import CallFaults
 from genomics_dc.store import schema
-from genomics_dc.store.columns import Column, Form
+from genomics_dc.store.columns import Column
 from genomics_dc.store.layout import Layout
 from genomics_dc.store.strictness import Mended
 from genomics_dc.store.vcf.header import VcfHeader
-from genomics_dc.store.vcf.source import FORMAT, SAMPLES, TextBatch
+from genomics_dc.store.vcf.source import FORMAT, TextBatch
 
 _LONGEST_SHOWN: Final = 200
 _IN_FORMAT: Final = (calls.REPEATED_KEY, calls.EMPTY_KEY, calls.GENOTYPE_NOT_FIRST)
@@ -98,38 +98,11 @@ def format_problem(keys: str, header: VcfHeader) -> str | None:
     return None
 
 
-def too_many_values(batch: TextBatch, row: int, column: Column, count: int, form: Form) -> InputError:
-    """Return the error of an INFO field with more values than its Number allows."""
-    return InputError(
-        f"{batch.where(row)}: INFO {column.key} has {count:,} values; Number={column.number} allows "
-        f"{form.width:,} where no record has more alleles"
-    )
-
-
-def too_many_call_values(batch: TextBatch, first: int, stop: int, column: Column, form: Form) -> InputError:
-    """Return the error of a FORMAT field of which some call in these rows has more values than its Number allows."""
-    for row in range(first, stop):
-        keys = batch.text(row, FORMAT).split(":")
-        if column.key not in keys:
-            continue
-        place = keys.index(column.key)
-        line = bytes(batch.data[batch.columns[row, SAMPLES] : batch.line_end[row]]).split(b"\t")
-        for sample, call in enumerate(line):
-            values = call.split(b":")
-            n_values = values[place].count(b",") + 1 if place < len(values) else 0
-            if n_values > form.width:
-                return InputError(
-                    f"{batch.where(row)}: {column.key} of sample {sample + 1} has {n_values:,} values; "
-                    f"Number={column.number} allows {form.width:,} where no record has more alleles"
-                )
-    where = batch.where(first)
-    return InputError(f"{where}: a call of {column.key} has more values than Number={column.number} allows")
-
-
 def allele_too_great(batch: TextBatch, first: int, stop: int, allele: int, limit: int) -> InputError:
     """Return the error of a genotype whose allele number no array of the store holds."""
+    where = batch.where(first) + (f" to {batch.where(stop - 1)}" if stop - first > 1 else "")
     return InputError(
-        f"{batch.where(first)} to {batch.where(stop - 1)}: a GT has allele {allele:,}; the store holds alleles up to "
+        f"{where}: a GT has allele {allele:,}; the store holds alleles up to "
         f"{limit:,}: split the record with `bcftools norm -m -`"
     )
 

@@ -68,6 +68,7 @@ class Layout:
     keep_info_order: bool = False
     local_alleles: bool = False
     lenient: bool = False
+    keeps_joins: bool = False
     _metas: dict[tuple[str, Form], ArrayMeta] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -99,7 +100,7 @@ class Layout:
         """What each array holds, in words."""
         return (
             _DESCRIPTIONS
-            | {spec.path: spec.description for spec in schema.DERIVED_ARRAYS}
+            | {spec.path: spec.description for spec in (*schema.DERIVED_ARRAYS, schema.JOINS_ARRAY)}
             | {column.name: column.description for column in (*self.columns, *self.local.values())}
         )
 
@@ -117,6 +118,7 @@ class Layout:
             schema.CALL_GENOTYPE_PHASED: Form("bool"),
             schema.PACKED_DOSAGE: Form("uint8"),
             schema.VARIANT_COUNTS: Form("int32", 4, schema.DIM_COUNTS),
+            schema.GENOTYPE_JOINS: Form("uint16"),
         }
 
     def forms(self, widths: Widths) -> dict[str, Form]:
@@ -125,6 +127,8 @@ class Layout:
         for name in (schema.CALL_GENOTYPE_PHASED, schema.PACKED_DOSAGE, schema.VARIANT_COUNTS):
             if not self.keeps_genotype:
                 del forms[name]
+        if not self.keeps_joins:
+            del forms[schema.GENOTYPE_JOINS]
         for column in self.columns:
             forms[column.name] = form_of(column, widths, has_genotype=self.has_genotype)
         forms[schema.VARIANT_CONTIG] = Form(INTEGER_TYPES[integer_rank(0, max(widths.contigs, 1))])
@@ -166,7 +170,7 @@ class Layout:
         sample_axis = None
         if name == schema.PACKED_DOSAGE:
             sample_axis = (schema.DIM_PACKED, packed_size(grid.n_samples), packed_size(grid.samples))
-        elif name.startswith(schema.CALL_PREFIX):
+        elif name.startswith(schema.CALL_PREFIX) or name == schema.GENOTYPE_JOINS:
             sample_axis = (schema.DIM_SAMPLES, grid.n_samples, grid.samples)
         if sample_axis is not None:
             dimensions.append(sample_axis[0])

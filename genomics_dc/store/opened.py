@@ -15,7 +15,8 @@ from genomics_dc.kernels.vcf.records import Strings
 from genomics_dc.store import schema
 from genomics_dc.store.access import StoreFiles
 from genomics_dc.store.loader import Loader, bands
-from genomics_dc.store.vcf.header import FIXED_COLUMNS, Field, parse_header
+from genomics_dc.store.remote import is_url
+from genomics_dc.store.vcf.header import FIXED_COLUMNS, Field, meta_lines, parse_header
 
 Words = npt.NDArray[np.object_]
 Rows = npt.NDArray[np.int64]
@@ -30,8 +31,9 @@ class Opened:
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Opened], tuple[Path]]:
-        # another process opens the store for itself: no array travels
-        return type(self), (self.files.path,)
+        # another process opens the store for itself: no array travels. It may stand in another folder.
+        path = self.files.path
+        return type(self), (path if is_url(path) else path.absolute(),)
 
     def sites(self, name: str, rows: Rows) -> npt.NDArray[Any] | Strings:
         """Return one array over variants at `rows`, ascending; of many chunks all are read, and kept for next time."""
@@ -87,7 +89,7 @@ class Opened:
     @cached_property
     def sample_number(self) -> dict[str, int]:
         """Place of each sample."""
-        return {name: number for number, name in enumerate(self.sample_ids)}
+        return dict(zip(self.sample_ids.tolist(), range(len(self.sample_ids)), strict=True))
 
     @cached_property
     def contigs(self) -> tuple[str, ...]:
@@ -108,8 +110,7 @@ class Opened:
     def declared_fields(self) -> tuple[Mapping[str, Field], Mapping[str, Field]]:
         """The fields of INFO and of FORMAT as the source VCF declared them, by key."""
         text = str(self.files.own.get(schema.OWN_HEADER) or "")
-        lines = [line for line in text.splitlines() if line.startswith("##")]
-        header = parse_header("\n".join([*lines, "\t".join(FIXED_COLUMNS)]).encode(), str(self.files.path))
+        header = parse_header((meta_lines(text) + "\t".join(FIXED_COLUMNS)).encode(), str(self.files.path))
         return header.info, header.format
 
     @cached_property
@@ -172,7 +173,7 @@ def words_of(values: Iterable[Any] | Strings) -> Words:
         flat = values.flat()
         shape: tuple[int, ...] = values.shape
     else:
-        flat = [str(value) for value in values]
+        flat = values.tolist() if isinstance(values, np.ndarray) else [str(value) for value in values]
         shape = (len(flat),)
     array = np.empty(len(flat), dtype=object)
     array[:] = flat

@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ from genomics_dc.store.plan import MOST_FILES, Plan, Resources, n_files, rows_in
 from genomics_dc.store.records import Records
 from genomics_dc.store.strictness import Mended
 from genomics_dc.store.vcf.source import TextBatch
-from genomics_dc.store.writer import StoreWriter
+from genomics_dc.store.writer import StoreWriter, put_orders
 
 Progress = Callable[[str, float], None]
 
@@ -56,6 +56,27 @@ class ReplanError(Exception):
         super().__init__()
         self.widths = widths
         self.n_variants = n_variants
+
+
+class _Orders:
+    """Orders of keys, numbered as they come, and the number of each record."""
+
+    def __init__(self) -> None:
+        self._number: dict[bytes, int] = {}
+        self._of_batches: list[npt.NDArray[np.int32]] = []
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._number)
+
+    def add(self, orders: Sequence[bytes]) -> None:
+        """Take the orders of the next records."""
+        numbers = [self._number.setdefault(order, len(self._number)) for order in orders]
+        self._of_batches.append(np.array(numbers, dtype=np.int32))
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int32]:
+        """int32[V]: the number of the order of each record."""
+        return np.concatenate(self._of_batches) if self._of_batches else np.empty(0, dtype=np.int32)
 
 
 @dataclass
@@ -137,8 +158,8 @@ class _Writing:
         self._local = threading.local()
         self._layout: Layout | None = None
         self._shapes: Shapes | None = None
-        self._orders: dict[bytes, int] = {}
-        self._order_of: list[npt.NDArray[np.int32]] = []
+        self._info_orders = _Orders()
+        self._format_orders = _Orders()
 
     def read(self, progress: Progress) -> Iterator[TextBatch]:
         """Read and write all batches; yield each when it has been read."""
@@ -198,7 +219,8 @@ class _Writing:
         encoded: Encoded = encoder.encode(batch, sites)
         widths = self._shapes.widths
         rows = rows_in_chunk(self._layout.header, self._layout.columns, widths)
-        if rows < self._plan.variants_per_chunk and not self._plan.is_cut_by_hand:
+        too_many = rows < self._plan.variants_per_chunk and not self._plan.is_cut_by_hand
+        if too_many or (widths.joins and not self._layout.keeps_joins):
             raise ReplanError(widths)
         return encoded
 
@@ -223,9 +245,8 @@ class _Writing:
             if totals.sample_counts is None:
                 totals.sample_counts = np.zeros_like(encoded.sample_counts)
             totals.sample_counts += encoded.sample_counts
-        if encoded.info_orders:
-            numbers = [self._orders.setdefault(order, len(self._orders)) for order in encoded.info_orders]
-            self._order_of.append(np.array(numbers, dtype=np.int32))
+        self._info_orders.add(encoded.info_orders)
+        self._format_orders.add(encoded.format_orders)
         share = self._records.n_bytes_read / max(1, self._records.n_bytes)
         per_second = totals.n_records / max(1e-3, time.monotonic() - self._started)
         progress(f"{totals.n_records:,} records, {per_second:,.0f}/s", min(0.99, share))
@@ -296,18 +317,12 @@ class _Writing:
             )
         if layout.keep_info_order:
             keys = list(layout.header.info)
-            orders = [";".join(keys[k] for k in np.frombuffer(order, dtype=np.int16)) for order in self._orders]
-            numbers = np.concatenate(self._order_of) if self._order_of else np.empty(0, dtype=np.int32)
-            self._store.put_small(
-                schema.INFO_ORDER,
-                numbers,
-                (schema.DIM_VARIANTS,),
-                "Which of derived/info_orders a record has",
-                chunk=layout.grid.variants,
-            )
-            self._store.put_strings(
-                schema.INFO_ORDERS, orders, ("info_orders",), "Keys of INFO in the order of a record, ; between"
-            )
+            orders = [";".join(keys[k] for k in np.frombuffer(order, dtype=np.int16)) for order in self._info_orders]
+            put_orders(self._store, schema.INFO_ORDER, orders, self._info_orders.numbers, chunk=layout.grid.variants)
+        if layout.keep_info_order and layout.calls:
+            orders = [order.decode() for order in self._format_orders]
+            numbers = self._format_orders.numbers
+            put_orders(self._store, schema.FORMAT_ORDER, orders, numbers, chunk=layout.grid.variants)
 
     def _write_empty(self, layout: Layout) -> None:
         """Make the arrays that have no chunk: all where no record is, and those of the calls where no sample is."""

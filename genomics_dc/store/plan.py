@@ -36,10 +36,11 @@ _CHUNK_RECORDS: Final = (1_000, 500, 250, 200, 100, 50, 20, 10, 5, 2, 1)
 _BAND_BYTES: Final = 200_000_000  # of text and of arrays in memory for the records of one chunk
 _LIKELY_ALLELES: Final = 6  # planned for before any record is read, so that few files have to be begun anew
 _TEXT_BYTES: Final = {INTEGER: 4, FLOAT: 8, STRING: 8, FLAG: 0, GENOTYPE: 2}  # of a value, about
+_JOINS_BYTES: Final = 2
 _TILE_BYTES: Final = {INTEGER: 2, FLOAT: 4, STRING: 16, FLAG: 1, GENOTYPE: 1.5}
 MOST_FILES: Final = 50_000
 _SAMPLE_CHUNKS_PER_FILE: Final = 10
-_BASE_BYTES: Final = 230 << 20  # the program, its compiled code, and small buffers
+BASE_BYTES: Final = 230 << 20  # the program, its compiled code, and small buffers
 _BATCH_SLACK: Final = 1.3  # text lies in pieces that end a little later than a batch
 _ENCODER_BYTES: Final = 16 << 20  # of each thread
 _LEAST_AHEAD_BYTES: Final = 8 << 20
@@ -112,6 +113,7 @@ class Plan:
             keep_info_order=self.options.keep_info_order,
             local_alleles=self.options.local_alleles,
             lenient=self.options.lenient,
+            keeps_joins=self.widths.joins and any(column.kind == GENOTYPE for column in calls),
         )
 
 
@@ -172,7 +174,7 @@ def n_files(plan: Plan, header: VcfHeader, n_variants: int) -> int:
     layout = plan.layout(header)
     rows = math.ceil(n_variants / (plan.variants_per_chunk * plan.variant_chunks_per_file))
     columns = math.ceil(plan.n_samples / (plan.samples_per_chunk * plan.sample_chunks_per_file))
-    n_call_arrays = len(layout.calls) + (3 if layout.has_genotype else 0)
+    n_call_arrays = len(layout.calls) + (3 if layout.has_genotype else 0) + layout.keeps_joins
     return rows * (8 + len(layout.info) + n_call_arrays * columns) + 10
 
 
@@ -188,7 +190,7 @@ def record_bytes(header: VcfHeader, columns: Iterable[Column], widths: Widths) -
     has_genotype = schema.GENOTYPE_KEY in header.format
     usual = Widths(ploidy=2)
     wide = widths.joined(Widths(alleles=_LIKELY_ALLELES, ploidy=2))
-    n_bytes = 16.0 * wide.alleles
+    n_bytes = 16.0 * wide.alleles + _JOINS_BYTES * n_samples * widths.joins
     for column in columns:
         text = form_of(column, usual, has_genotype=has_genotype).width
         tile = form_of(column, wide, has_genotype=has_genotype).width
@@ -200,7 +202,7 @@ def record_bytes(header: VcfHeader, columns: Iterable[Column], widths: Widths) -
 def memory_needed(plan: Plan, header: VcfHeader, *, threads: int) -> int:
     """Return how many bytes a build takes when all its threads have work."""
     batch = _BATCH_SLACK * plan.variants_per_chunk * record_bytes(header, plan.layout(header).columns, plan.widths)
-    return int(_BASE_BYTES + _ENCODER_BYTES * threads + _MOST_AHEAD_BYTES + (threads + 1) * batch)
+    return int(BASE_BYTES + _ENCODER_BYTES * threads + _MOST_AHEAD_BYTES + (threads + 1) * batch)
 
 
 def resources(plan: Plan, header: VcfHeader, *, threads: int, memory_bytes: int) -> Resources:
@@ -212,7 +214,7 @@ def resources(plan: Plan, header: VcfHeader, *, threads: int, memory_bytes: int)
         When that is too little for one chunk of records.
     """
     batch = _BATCH_SLACK * plan.variants_per_chunk * record_bytes(header, plan.layout(header).columns, plan.widths)
-    base = _BASE_BYTES + _ENCODER_BYTES * threads
+    base = BASE_BYTES + _ENCODER_BYTES * threads
     left = memory_bytes - base - _LEAST_AHEAD_BYTES
     batches = int(left // batch)
     if batches < 1:

@@ -69,7 +69,7 @@ def plan_store(
     n_metadata = len(arrays) + _FILES_OF_EVERY_STORE
     if plan.layout(header).keeps_genotype:  # sums by sample
         n_metadata += 1 + -(-plan.n_samples // (plan.samples_per_chunk * plan.sample_chunks_per_file))
-    if keep_info_order:
+    for _ in range((1 + bool(plan.layout(header).calls)) if keep_info_order else 0):
         n_metadata += 3 + -(-n_variants // plan.variants_per_chunk)
     return PlannedStore(
         plan=plan,

@@ -34,6 +34,7 @@ _SITE_COLUMNS = frozenset(
     }
 )
 _DOT = ord(".")
+_ALL_PHASED = np.uint16(0x7FFF)
 _GENOTYPE_ARRAYS = frozenset({schema.CALL_GENOTYPE, schema.CALL_GENOTYPE_PHASED, schema.CALL_GENOTYPE_MASK})
 _KINDS = {"Integer": records.INTEGER, "Float": records.FLOAT, "Flag": records.FLAG}
 
@@ -104,6 +105,7 @@ class Contents:
 
     def __init__(self, view: StoreView) -> None:
         self._view = view
+        self.has_joins = view.has_array(schema.GENOTYPE_JOINS)
         self.samples = view.sample_ids
         self.has_genotypes = schema.CALL_GENOTYPE in view.fields
         self.has_phase = schema.CALL_GENOTYPE_PHASED in view.fields
@@ -141,6 +143,29 @@ class Contents:
             for name in self._view.fields
             if name.startswith(schema.CALL_PREFIX) and name not in _GENOTYPE_ARRAYS
         )
+
+    @cached_property
+    def info_orders(self) -> npt.NDArray[np.int32] | None:
+        """The orders of INFO keys that occur, int32[N, F] as `Records.set_info` has them; None where none is kept."""
+        return self._orders(schema.INFO_ORDERS, [key.key for key in self.info], ";")
+
+    @cached_property
+    def format_orders(self) -> npt.NDArray[np.int32] | None:
+        """The orders of FORMAT keys that occur, int32[N, F] as `Records.set_calls` has them, or None."""
+        genotypes = [schema.GENOTYPE_KEY] if self.has_genotypes else []
+        return self._orders(schema.FORMAT_ORDERS, [*genotypes, *(key.key for key in self.calls)], ":")
+
+    def _orders(self, array: str, keys: Sequence[str], separator: str) -> npt.NDArray[np.int32] | None:
+        if not self._view.has_array(array):
+            return None
+        number = {key: place for place, key in enumerate(keys)}
+        orders = [str(order).split(separator) for order in self._view.whole_array(array)]
+        out = np.empty((len(orders), len(keys)), dtype=np.int32)
+        for row, order in enumerate(orders):
+            told = list(dict.fromkeys(number[key] for key in order if key in number))
+            # what growth has added stands behind
+            out[row] = told + [records.ALSO - place for place in range(len(keys)) if place not in set(told)]
+        return out
 
     @property
     def _declared(self) -> tuple[Mapping[str, Field], Mapping[str, Field]]:
@@ -203,6 +228,9 @@ class Page:
         """Return the text of all records."""
         return list(self.records.lines(self._program(steps), buffers=buffers))
 
+    def _order(self, array: str, orders: npt.NDArray[np.int32] | None) -> npt.NDArray[np.int32] | None:
+        return None if orders is None or not len(orders) else orders[self.numbers(array)]
+
     def _program(self, steps: Sequence[Step]) -> list[tuple[int, int]]:
         program: list[tuple[int, int]] = []
         for step in steps:
@@ -215,12 +243,14 @@ class Page:
                     program += [(records.ITEM, self.field(column)), (0, item)]
                 case Info():
                     fields = [self.field(key.column()) for key in self.contents.info]
-                    self.records.set_info(fields)
+                    self.records.set_info(fields, self._order(schema.INFO_ORDER, self.contents.info_orders))
                     program.append((records.INFO, len(fields)))
                 case Calls(keys, values):
                     calls = [self.field(key.column()) for key in self.contents.calls]
                     genotypes = [self.field(GENOTYPE)] if self.contents.has_genotypes else []
-                    self.records.set_calls(genotypes + calls, genotypes if self.contents.always_genotypes else [])
+                    order = self._order(schema.FORMAT_ORDER, self.contents.format_orders)
+                    always = genotypes if self.contents.always_genotypes else []
+                    self.records.set_calls(genotypes + calls, always, order)
                     n_calls = len(genotypes) + len(calls)
                     if keys:
                         program.append((records.KEYS, n_calls))
@@ -266,14 +296,18 @@ def needed_arrays(contents: Contents, steps: Sequence[Step]) -> set[str]:
                 names |= set(column.arrays)
             case Info():
                 names |= {key.array for key in contents.info}
+                names |= {schema.INFO_ORDER} if contents.info_orders is not None else set()
             case Calls():
                 names |= {key.array for key in contents.calls}
+                names |= {schema.FORMAT_ORDER} if contents.format_orders is not None else set()
                 if contents.has_genotypes:
                     names |= set(GENOTYPE.arrays)
             case EachSample(inner):
                 names |= needed_arrays(contents, inner)
             case Literal():
                 pass
+    if not contents.has_joins:
+        names -= {schema.GENOTYPE_JOINS}
     return names if contents.has_phase else names - {schema.CALL_GENOTYPE_PHASED}
 
 
@@ -337,8 +371,13 @@ def _sample(page: Page) -> int:
 
 def _genotype(page: Page) -> int:
     phased = page.arrays.get(schema.CALL_GENOTYPE_PHASED)
+    joins = page.arrays.get(schema.GENOTYPE_JOINS)
     assert not isinstance(phased, Strings)
-    return page.records.genotypes(page.numbers(schema.CALL_GENOTYPE), phased)
+    assert not isinstance(joins, Strings)
+    if joins is not None:
+        said = _ALL_PHASED * np.zeros(joins.shape, dtype=np.uint16) if phased is None else _ALL_PHASED * phased
+        joins = np.where(joins > 0, joins, said).astype(np.uint16) if joins.any() else None
+    return page.records.genotypes(page.numbers(schema.CALL_GENOTYPE), phased, joins)
 
 
 def _bases(page: Page) -> int:
@@ -358,5 +397,5 @@ QUALITY = Column("QUAL", (schema.VARIANT_QUALITY,), _quality)
 FILTER = Column("FILTER", (schema.VARIANT_FILTER,), _filter)
 TYPE = Column("TYPE", (schema.VARIANT_ALLELE,), _type)
 SAMPLE = Column("SAMPLE", (), _sample)
-GENOTYPE = Column("GT", (schema.CALL_GENOTYPE, schema.CALL_GENOTYPE_PHASED), _genotype)
+GENOTYPE = Column("GT", (schema.CALL_GENOTYPE, schema.CALL_GENOTYPE_PHASED, schema.GENOTYPE_JOINS), _genotype)
 BASES = Column("TGT", (*GENOTYPE.arrays, schema.VARIANT_ALLELE), _bases)

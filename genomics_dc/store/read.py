@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -13,103 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.errors import InputError, UsageError
-from genomics_dc.kernels import genotypes
-from genomics_dc.kernels.vcf.records import Strings
 from genomics_dc.reference import contigs as contig_names
 from genomics_dc.store import schema
-from genomics_dc.store.loader import Loader, bands
-from genomics_dc.store.opened import Opened, Words, words_of
-from genomics_dc.store.ordered import default_threads, ordered
+from genomics_dc.store.blocks import Block, BlockReader, Blocks
+from genomics_dc.store.loader import Loader
+from genomics_dc.store.opened import Opened, Rows, Words
+from genomics_dc.store.selection import Filters, Region, check_filters, rows_in_region, rows_passing
+from genomics_dc.store.sites import Sites, sites_of
 
 if TYPE_CHECKING:
     import zarr
 
     from genomics_dc.store.vcf.header import Field
 
-Rows = npt.NDArray[np.int64]
-
-_MEMORY_BYTES = 256 << 20
-
-# A frequency that equals the threshold is kept, although 0.07 * 100 is more than 7 in floating point.
-_ROUNDING = 2.0**-44
-
-
-@dataclass(frozen=True)
-class Sites:
-    """The variants of a view, without genotypes.
-
-    `index` int64[V] is the row in the store; `position` int32[V] is one-based; `identifier` is "." where there is none;
-    `alt` joins the ALT alleles by commas ("." when there is none); `filters` joins by ";", "PASS" when all passed and
-    "." when none was applied; `quality` float32[V] is NaN where missing.
-    """
-
-    index: Rows
-    contig: Words
-    position: npt.NDArray[np.int32]
-    identifier: Words
-    ref: Words
-    alt: Words
-    n_alleles: npt.NDArray[np.int16]
-    filters: Words
-    quality: npt.NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __repr__(self) -> str:
-        return f"Sites({len(self):,} variants)"
-
-    @property
-    def variant_id(self) -> Words:
-        """str[V]: the identifier, or "contig:position:ref:alt" where there is none."""
-        made = [
-            name if name != "." else f"{contig}:{position}:{ref}:{alt}"
-            for name, contig, position, ref, alt in zip(
-                self.identifier, self.contig, self.position, self.ref, self.alt, strict=True
-            )
-        ]
-        return words_of(made)
-
-
-@dataclass(frozen=True, repr=False)
-class Block:
-    """Some variants of a view that lie in one chunk: `index` int64[V] is their row in the store."""
-
-    index: Rows
-    arrays: Mapping[str, npt.NDArray[Any]]
-
-    def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        return self.arrays[name]
-
-    def __getattr__(self, name: str) -> npt.NDArray[Any]:
-        arrays: Mapping[str, npt.NDArray[Any]] = object.__getattribute__(self, "arrays")
-        if name in arrays:
-            return arrays[name]
-        raise AttributeError(f"this block was asked for {', '.join(arrays) or 'nothing'}, not for {name}")
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(f"{name}{list(array.shape)}" for name, array in self.arrays.items())
-        return f"Block({len(self)} variants: {shapes})"
-
-
-@dataclass(frozen=True)
-class _Region:
-    contig: str
-    start: int
-    end: int | None
-
-
-@dataclass(frozen=True)
-class _Filters:
-    maf: float | None = None
-    hwe: float | None = None
-    missing: float | None = None
-    filters: frozenset[str] | None = None
-    extract: frozenset[str] | None = None
-    index: tuple[int, ...] | None = None
+__all__ = ["Block", "Rows", "Sites", "StoreView"]
 
 
 class StoreView:
@@ -122,7 +38,7 @@ class StoreView:
     def __init__(
         self,
         shared: Opened,
-        steps: tuple[_Region | _Filters, ...] = (),
+        steps: tuple[Region | Filters, ...] = (),
         sample_numbers: Rows | None = None,
         parent: StoreView | None = None,
     ) -> None:
@@ -142,6 +58,13 @@ class StoreView:
     def __repr__(self) -> str:
         rows = f"{len(self._rows):,}" if "_rows" in self.__dict__ or not self._steps else "some"
         return f"{type(self).__name__}({self.path.name}: {rows} variants x {self.n_samples:,} samples)"
+
+    def _repr_html_(self) -> str:
+        from genomics_dc.results import described_html
+
+        rows = f"{len(self._rows):,}" if "_rows" in self.__dict__ or not self._steps else "counted when asked for"
+        facts = {"store": self.path.name, "variants": rows, "samples": f"{self.n_samples:,}"}
+        return described_html(self, facts | ({"genome build": self.assembly} if self.assembly else {}))
 
     @property
     def path(self) -> Path:
@@ -213,7 +136,7 @@ class StoreView:
                 f"region {region} starts at base {first + 1:,}, but contig {contig} has {length:,} bases; "
                 "check the genome build"
             )
-        return self._with(step=_Region(contig, first, last))
+        return self._with(step=Region(contig, first, last))
 
     def samples(self, ids: Iterable[str]) -> Self:
         """Return the view of these samples, in the order given.
@@ -278,8 +201,8 @@ class StoreView:
             rows = tuple(int(number) for number in np.unique(numbers.astype(np.int64)))
         names = None if filters is None else frozenset([filters] if isinstance(filters, str) else filters)
         if names is not None:
-            self._check_filters(names)
-        step = _Filters(
+            check_filters(self._shared, names)
+        step = Filters(
             maf=maf,
             hwe=hwe,
             missing=missing,
@@ -291,10 +214,10 @@ class StoreView:
 
     def sites(self) -> Sites:
         """Return the variants of this view without genotypes."""
-        return self._sites_of(self._rows)
+        return sites_of(self._shared, self._rows)
 
-    def blocks(self, *fields: str) -> Iterator[Block]:
-        """Yield the view in blocks of variants that follow the chunk grid.
+    def blocks(self, *fields: str) -> Blocks:
+        """Return the blocks of the view, which follow the chunk grid, to be read one after another.
 
         Threads read and decode the blocks that come next, a few, and as many as a quarter of a gigabyte holds: the
         reader of a wide cohort has one in memory.
@@ -310,35 +233,14 @@ class StoreView:
         Raises
         ------
         StoreError
-            When a chunk is damaged or missing, or the store has no such array.
+            When the store has no such array; while blocks are read, when a chunk is damaged or missing.
         UsageError
             When "packed" is asked of a view of some samples.
+        ResourceError
+            While blocks are read, when one does not fit below the memory ceiling.
         """
-        wanted = fields or (schema.FIELD_DOSAGE,)
-        if schema.FIELD_PACKED in wanted and self._sample_numbers is not None:
-            raise UsageError("packed genotypes are of all samples of the store; ask this view for dosage")
-        array_of = {name: _ARRAY_OF_FIELD.get(name, name) for name in wanted}
-        loader = self.loader(*array_of.values())
-        rows = self._rows
-        n_samples = len(self._shared.sample_ids) if schema.FIELD_DOSAGE in wanted else 0
-
-        def block_of(part: Rows) -> Block:
-            arrays = loader.load(part)
-            parts: dict[str, npt.NDArray[Any]] = {}
-            for name in wanted:
-                values = arrays[array_of[name]]
-                if isinstance(values, Strings):
-                    parts[name] = words_of(values)
-                elif name == schema.FIELD_DOSAGE:
-                    parts[name] = genotypes.unpack_dosage(values, n_samples, self._sample_numbers)
-                else:
-                    parts[name] = values if values.flags.writeable else values.copy()
-            return Block(part, parts)
-
-        block_bytes = loader.step * (loader.row_bytes(self.n_samples) + (self.n_samples if n_samples else 0))
-        threads = default_threads()
-        ahead = min(threads + 1, _MEMORY_BYTES // max(block_bytes, 1))
-        yield from ordered(block_of, bands(rows, loader.step), threads=threads, ahead=ahead)
+        reader = BlockReader(self._shared, fields or (schema.FIELD_DOSAGE,), self._sample_numbers)
+        return Blocks(reader, self._rows)
 
     def extents(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return contig number, start and end of each variant, int64[V]; zero-based half-open."""
@@ -346,6 +248,13 @@ class StoreView:
         start = self._shared.numbers(schema.VARIANT_POSITION, rows).astype(np.int64) - 1
         length = np.maximum(self._shared.numbers(schema.VARIANT_LENGTH, rows).astype(np.int64), 1)
         return self._shared.numbers(schema.VARIANT_CONTIG, rows).astype(np.int64), start, start + length
+
+    def contig_numbers(self) -> npt.NDArray[np.int32]:
+        """Return the number of each variant's contig in `contigs`, int32[V], from the region index alone."""
+        index = self._shared.region_index
+        numbers = np.repeat(index[:, 1], index[:, 5]).astype(np.int32)
+        rows = self._rows
+        return numbers if len(rows) == len(numbers) else numbers[rows]
 
     def loader(self, *names: str) -> Loader:
         """Return what reads rows of these arrays for this view's samples, chunk by chunk; threads may share it."""
@@ -363,6 +272,14 @@ class StoreView:
     def filter_names(self) -> tuple[str, ...]:
         """Return the names of FILTERs by number: the columns of `variant_filter`."""
         return self._shared.filters
+
+    def has_array(self, name: str) -> bool:
+        """Tell whether the store has an array of that path."""
+        return name in self._shared.files
+
+    def whole_array(self, name: str) -> npt.NDArray[Any]:
+        """Return an array that is not over the records or samples of this view, whole."""
+        return self._shared.files.array(name).read()
 
     def zarr_group(self) -> zarr.Group:
         """Return the VCF Zarr group of the whole store, read-only and checked, for vcztools, sgkit or xarray."""
@@ -398,7 +315,7 @@ class StoreView:
             return np.empty((0, self.n_samples), dtype=np.int8)
         return cast("npt.NDArray[np.int8]", np.concatenate(parts))
 
-    def _with(self, *, step: _Region | _Filters | None = None, sample_numbers: Rows | None = None) -> Self:
+    def _with(self, *, step: Region | Filters | None = None, sample_numbers: Rows | None = None) -> Self:
         if sample_numbers is not None:
             # Filters stated before were over the samples of this view: they stay resolved against it.
             return type(self)(self._shared, self._steps, sample_numbers, self if self._steps else None)
@@ -415,7 +332,9 @@ class StoreView:
         if len(parent._steps) == len(self._steps):
             return rows
         step = self._steps[-1]
-        return self._rows_in_region(rows, step) if isinstance(step, _Region) else self._rows_passing(rows, step)
+        if isinstance(step, Region):
+            return rows_in_region(self._shared, rows, step)
+        return rows_passing(self._shared, rows, step, n_samples=self.n_samples, counts_of=self._genotype_counts)
 
     def _contig_length(self, contig: str) -> int | None:
         lengths = self._shared.contig_lengths
@@ -423,55 +342,6 @@ class StoreView:
             return None
         length = int(lengths[self.contigs.index(contig)])
         return length if length > 0 else None
-
-    def _rows_in_region(self, rows: Rows, region: _Region) -> Rows:
-        if not rows.size:
-            return rows
-        inside = self._shared.rows_in(self.contigs.index(region.contig), region.start, region.end)
-        if len(rows) == self._shared.n_variants:
-            return inside
-        return rows[np.isin(rows, inside, assume_unique=True)]
-
-    def _check_filters(self, names: frozenset[str]) -> None:
-        known = {*self._shared.filters, "PASS", "."}
-        unknown = sorted(names - known)
-        if unknown:
-            raise InputError(f"{self.path} declares no FILTER {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-
-    def _rows_passing(self, rows: Rows, step: _Filters) -> Rows:
-        if step.index is not None:
-            rows = rows[np.isin(rows, np.array(step.index, dtype=np.int64), assume_unique=True)]
-        if step.filters is not None and rows.size:
-            allowed = step.filters
-            named = self._filter_names(rows)
-            rows = rows[np.array([set(text.split(";")) <= allowed for text in named], dtype=bool)]
-        if step.extract is not None and rows.size:
-            sites = self._sites_of(rows)
-            wanted = step.extract
-            keep = [
-                name in wanted or f"{contig}:{position}:{ref}:{alt}" in wanted
-                for name, contig, position, ref, alt in zip(
-                    sites.identifier, sites.contig, sites.position, sites.ref, sites.alt, strict=True
-                )
-            ]
-            rows = rows[np.array(keep, dtype=bool)]
-        if (step.maf is None and step.hwe is None and step.missing is None) or not rows.size:
-            return rows
-        counts = self._genotype_counts(rows).astype(np.int64)
-        hom_ref, het, hom_alt, no_call = counts.T
-        called = hom_ref + het + hom_alt
-        keep_rows = np.ones(len(rows), dtype=bool)
-        if step.missing is not None:
-            keep_rows &= no_call <= step.missing * max(self.n_samples, 1) * (1 + _ROUNDING)
-        if step.maf is not None:
-            alt_alleles = het + 2 * hom_alt
-            minor = np.minimum(alt_alleles, 2 * called - alt_alleles)
-            keep_rows &= (called > 0) & (minor >= step.maf * 2 * called * (1 - _ROUNDING))
-        if step.hwe is not None:
-            from genomics_dc.kernels.hwe import exact_p
-
-            keep_rows &= exact_p(hom_ref, het, hom_alt) >= step.hwe
-        return rows[keep_rows]
 
     def _genotype_counts(self, rows: Rows) -> npt.NDArray[np.int32]:
         """Return int32[V, 4]: hom_ref, het, hom_alt, missing over this view's samples."""
@@ -485,39 +355,3 @@ class StoreView:
                 for block in chosen.blocks(schema.FIELD_DOSAGE)
             ]
         ).astype(np.int32)
-
-    def _filter_names(self, rows: Rows) -> Words:
-        ids = self._shared.filters
-        table = self._shared.numbers(schema.VARIANT_FILTER, rows)
-        patterns, which = np.unique(table, axis=0, return_inverse=True)
-        names = words_of(";".join(ids[j] for j in np.flatnonzero(pattern)) or "." for pattern in patterns)
-        return names[which.reshape(-1)]
-
-    def _sites_of(self, rows: Rows) -> Sites:
-        shared = self._shared
-        alleles = shared.sites(schema.VARIANT_ALLELE, rows)
-        assert isinstance(alleles, Strings)
-        there = alleles.end > alleles.start
-        n_alleles = np.count_nonzero(there, axis=1).astype(np.int16)
-        alt = words_of(alleles[:, 1]) if alleles.shape[1] > 1 else words_of(["."] * len(rows))
-        alt[n_alleles < 2] = "."
-        for row in np.flatnonzero(n_alleles > 2):
-            alt[row] = ",".join(alleles[row, 1 : n_alleles[row]].flat())
-        names = words_of(self.contigs)
-        return Sites(
-            index=rows,
-            contig=names[shared.numbers(schema.VARIANT_CONTIG, rows)] if rows.size else words_of([]),
-            position=shared.numbers(schema.VARIANT_POSITION, rows).astype(np.int32),
-            identifier=shared.words(schema.VARIANT_ID, rows),
-            ref=words_of(alleles[:, 0]),
-            alt=alt,
-            n_alleles=n_alleles,
-            filters=self._filter_names(rows) if rows.size else words_of([]),
-            quality=shared.numbers(schema.VARIANT_QUALITY, rows).astype(np.float32),
-        )
-
-
-_ARRAY_OF_FIELD: Mapping[str, str] = {
-    schema.FIELD_DOSAGE: schema.PACKED_DOSAGE,
-    schema.FIELD_PACKED: schema.PACKED_DOSAGE,
-}

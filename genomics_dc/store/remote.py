@@ -6,7 +6,7 @@ is replaced by one conditional write: it happens only if it still names what thi
 refused, and a reader has the old generation or the new one.
 
 Where and as whom is said by the usual variables (AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, …). Tested on S3;
-other addresses that obstore knows (gs://, az://, https:// for reading) go the same way.
+other addresses that obstore knows (gs://, az://) go the same way. `web` reads what a plain web server gives.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from genomics_dc.errors import OutputExistsError, ResourceError, StoreError
+from genomics_dc.errors import OutputExistsError, ResourceError, StoreError, UsageError
 from genomics_dc.store import schema
 from genomics_dc.store.place import Place
 
@@ -41,6 +41,12 @@ RETRY: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
 def is_url(path: str | os.PathLike[str]) -> bool:
     """Tell whether a store is named by an address rather than a path."""
     return _URL.match(os.fspath(path)) is not None
+
+
+def is_web(path: str | os.PathLike[str]) -> bool:
+    """Tell whether an address is of a web server, which can be read alone."""
+    found = _URL.match(os.fspath(path))
+    return found is not None and found[1].startswith("http")
 
 
 def as_url(path: str | os.PathLike[str]) -> str:
@@ -66,7 +72,7 @@ class ObjectPlace(Place):
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
         self.shown = as_url(url)
-        self._objects = _objects(self.shown)
+        self._objects = objects_at(self.shown)
         current = read_current(self._objects, self.shown)
         if current is None:
             raise StoreError(
@@ -74,6 +80,7 @@ class ObjectPlace(Place):
                 "AWS_ENDPOINT_URL, AWS_REGION and your keys are of the right service"
             )
         self.current = current
+        self.folder = current.folder
 
     def __reduce__(self) -> tuple[type[ObjectPlace], tuple[str]]:
         return type(self), (self.shown,)
@@ -82,10 +89,10 @@ class ObjectPlace(Place):
         """Return a range of an object."""
         import obstore
 
-        name = f"{self.current.folder}/{key}"
+        name = self._name(key)
         if length == 0:
             return b""
-        with _explained(f"{self.shown}/{key}"):
+        with explained(f"{self.shown}/{key}"):
             if start == 0 and length is None:
                 return bytes(obstore.get(self._objects, name).bytes())
             if length is None:
@@ -103,8 +110,11 @@ class ObjectPlace(Place):
         """Return how many bytes an object has."""
         import obstore
 
-        with _explained(f"{self.shown}/{key}"):
-            return int(obstore.head(self._objects, f"{self.current.folder}/{key}")["size"])
+        with explained(f"{self.shown}/{key}"):
+            return int(obstore.head(self._objects, self._name(key))["size"])
+
+    def _name(self, key: str) -> str:
+        return f"{self.folder}/{key}" if self.folder else key
 
     def keys(self) -> Iterator[tuple[str, int]]:
         """Yield every object of the generation."""
@@ -116,19 +126,20 @@ class ObjectPlace(Place):
         return now is None or now.folder != self.current.folder
 
 
-def _objects(url: str) -> Any:
+def objects_at(url: str) -> Any:
+    """Return obstore's handle of an address; raise ResourceError where it cannot be had."""
     try:
         from obstore.store import from_url
     except ImportError as error:
         raise ResourceError(f"{url} cannot be read: the package obstore is missing; pip install obstore") from error
     plain_http = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://") or url.startswith("http://")
-    with _explained(url):
+    with explained(url):
         options: Any = {"allow_http": plain_http, "timeout": timedelta(seconds=60)}
         return from_url(url, client_options=options, retry_config=RETRY)
 
 
 @contextmanager
-def _explained(shown: str) -> Iterator[None]:
+def explained(shown: str) -> Iterator[None]:
     """Turn what the service says into one plain sentence; FileNotFoundError is passed on."""
     import obstore
 
@@ -140,6 +151,10 @@ def _explained(shown: str) -> Iterator[None]:
         ) from error
     except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
         raise
+    except obstore.exceptions.NotSupportedError as error:
+        raise ResourceError(
+            f"{shown}: the server does not give parts of files (HTTP range requests); use one that does, such as nginx"
+        ) from error
     except obstore.exceptions.BaseError as error:
         reason = str(error).splitlines()[0][:200]
         raise ResourceError(f"{shown}: the object store does not answer as it should: {reason}; try again") from error
@@ -148,7 +163,7 @@ def _explained(shown: str) -> Iterator[None]:
 def _listed(objects: Any, folder: str, shown: str) -> Iterator[tuple[str, int]]:
     import obstore
 
-    with _explained(shown):
+    with explained(shown):
         for page in obstore.list(objects, prefix=folder):
             for one in page:
                 yield str(one["path"])[len(folder) + 1 :], int(one["size"])
@@ -159,7 +174,7 @@ def read_current(objects: Any, shown: str) -> Current | None:
     import obstore
 
     try:
-        with _explained(shown):
+        with explained(shown):
             answer = obstore.get(objects, CURRENT_NAME)
             data = bytes(answer.bytes())
     except FileNotFoundError:
@@ -202,9 +217,11 @@ def publish_store(
 
     from genomics_dc.store.access import StoreFiles
 
+    if is_web(url):
+        raise UsageError(f"{url} is an address to read from; publish to an object store (s3://BUCKET/NAME.vcz)")
     files = StoreFiles(source)
     seal, address = files.seal, as_url(url)
-    objects = _objects(address)
+    objects = objects_at(address)
     before = read_current(objects, address)
     folder = f"{GENERATIONS}/{seal.generation}-{seal.store_hash[:12]}"
     if before is not None:
@@ -222,7 +239,7 @@ def publish_store(
     data = json.dumps(told, indent=1).encode() + b"\n"
     mode: Any = "create" if before is None else before.version
     try:
-        with _explained(address):
+        with explained(address):
             obstore.put(objects, CURRENT_NAME, data, mode=mode, use_multipart=False)
     except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
         now = read_current(objects, address)
@@ -254,7 +271,7 @@ def _unchanged(files: StoreFiles, there: StoreFiles, folder: str) -> dict[str, s
 def _upload(files: StoreFiles, objects: Any, folder: str, key: str, same: str | None) -> None:
     import obstore
 
-    with _explained(key):
+    with explained(key):
         if same is not None:
             obstore.copy(objects, same, f"{folder}/{key}")
             return
@@ -279,7 +296,7 @@ def _delete(objects: Any, folder: str, shown: str) -> None:
     import obstore
 
     keys = [f"{folder}/{key}" for key, _ in _listed(objects, folder, shown)]
-    with _explained(shown):
+    with explained(shown):
         for at in range(0, len(keys), 1_000):
             obstore.delete(objects, keys[at : at + 1_000])
 
@@ -292,7 +309,7 @@ def sweep_remote(url: str, *, keep: int = 0) -> list[int]:
     if keep < 0:
         raise ValueError(f"keep must be 0 or more, not {keep}")
     address = as_url(url)
-    objects = _objects(address)
+    objects = objects_at(address)
     current = read_current(objects, address)
     if current is None:
         raise StoreError(f"{address} is not there; give the address of a store (s3://BUCKET/NAME.vcz)")

@@ -61,8 +61,12 @@ VARIANT_COUNTS: Final = "derived/variant_counts"
 SAMPLE_COUNTS: Final = "derived/sample_counts"
 GENOTYPE_CLASSES: Final = ("hom_ref", "het", "hom_alt", "missing")
 """The columns of the two arrays of counts: copies of the first ALT allele."""
+GENOTYPE_JOINS: Final = "derived/genotype_joins"
+"""There where a call mixes `/` and `|`, or begins with one of them, which call_genotype_phased cannot say."""
 INFO_ORDER: Final = "derived/info_order"
 INFO_ORDERS: Final = "derived/info_orders"
+FORMAT_ORDER: Final = "derived/format_order"
+FORMAT_ORDERS: Final = "derived/format_orders"
 
 FIELD_DOSAGE: Final = "dosage"
 FIELD_PACKED: Final = "packed"
@@ -123,6 +127,13 @@ DERIVED_ARRAYS: Final = (
         (DIM_VARIANTS, DIM_COUNTS),
         "Samples with 0, 1, 2 copies of the first ALT allele, and with no call",
     ),
+)
+JOINS_ARRAY: Final = ArraySpec(
+    GENOTYPE_JOINS,
+    "uint16",
+    (DIM_VARIANTS, DIM_SAMPLES),
+    "0 where call_genotype_phased says all; else bit p: | stands before copy p, bit 0: the first is phased, "
+    "bit 15: / or | stands before it",
 )
 
 

@@ -2,7 +2,7 @@
 
 `NAME.vcz` is always the newest generation. The one before it stands in `.NAME.vcz.generations/N`, where N is its
 number, until it is swept; files that did not change are hard links, so that it costs only what changed. The step from
-one generation to the next is one exchange of two names: what was NAME.vcz is then under its number, in the same moment.
+one generation to the next is one exchange of two names; what was NAME.vcz then gets its number.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ _RENAME_EXCHANGE = 2
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 _PREFIX = ".partial-"
 _OLD_PREFIX = ".old-"
+_WAITING_PREFIX = ".next-"
 _FILES_FOR_SYNCFS = 64  # 1,500 files one by one take 3.9 s on ext4, all at once 0.3 s
 
 
@@ -208,17 +209,22 @@ def _kept_as_generation(leftover: Path, output: Path) -> bool:
 
 
 def _mend_generations(output: Path) -> None:
-    """Undo a step to a new generation that a crash cut."""
-    for number in reversed(generations(output)):
-        path = generation_path(output, number)
+    """Undo, or end, a step to a new generation that a crash cut."""
+    folder = generations_folder(output)
+    older = generations(output)
+    if older and not os.path.lexists(output):  # the system has no exchange, and the crash came between two renames
+        generation_path(output, older[-1]).rename(output)
+    for waiting in sorted(folder.glob(f"{_WAITING_PREFIX}*")):
+        number = int(waiting.name.removeprefix(_WAITING_PREFIX))
         try:
-            holds = _generation_of(path)
+            holds = _generation_of(waiting)
         except StoreError:
             continue  # damaged, but perhaps all there is of it
-        if holds != number:
-            _remove(path, output)  # not yet published: it stood here to be exchanged
-        elif not os.path.lexists(output):
-            path.rename(output)  # the system has no exchange, and the crash came between two renames
+        place = generation_path(output, number)
+        if holds == number and not os.path.lexists(place):
+            waiting.rename(place)  # published: it is what stood there before
+        else:
+            _remove(waiting, output)
 
 
 def _remove(path: Path, output: Path) -> None:
@@ -279,30 +285,38 @@ def publish(finished: Path, output: Path) -> None:
 
 
 def _publish_generation(finished: Path, output: Path, number: int) -> None:
-    """Let `finished` be the store, and the store that was be generation `number`, in one step."""
+    """Let `finished` be the store, and the store that was be generation `number`.
+
+    The exchange of the two names is the one step that publishes. Both sides of it have names that no reader takes for a
+    generation, so that a number never leads to anything but the generation of that number.
+    """
     place = generation_path(output, number)
     place.parent.mkdir(exist_ok=True)
     _remove(place, output)  # left by a crash, and not what is to be kept
-    finished.rename(place)
+    waiting = place.with_name(f"{_WAITING_PREFIX}{number}")
+    finished.rename(waiting)
     try:
-        fsync_directory(place.parent)
-        exchanged = _exchange(place, output)
+        fsync_directory(waiting.parent)
+        exchanged = _exchange(waiting, output)
     except OSError:
-        place.rename(finished)  # not published: it must not stand among the older ones
+        waiting.rename(finished)  # not published: it must not stand among the older ones
         with suppress(OSError):
             place.parent.rmdir()  # only where it holds no other
         raise
     if not exchanged:
-        aside = output.with_name(f"{_OLD_PREFIX}{os.getpid()}-{output.name}")
-        output.rename(aside)
-        place.rename(output)
-        aside.rename(place)
-    _confirm(output, place.parent, output.parent)
+        output.rename(place)
+        waiting.rename(output)
+    _confirm(output, place.parent, output.parent, aside=(waiting, place) if exchanged else None)
 
 
-def _confirm(output: Path, *folders: Path) -> None:
-    """Make the new names in `folders` durable; an error here must not be told as if nothing had been published."""
+def _confirm(output: Path, *folders: Path, aside: tuple[Path, Path] | None = None) -> None:
+    """Rename what was replaced, and make the new names in `folders` durable.
+
+    The new store stands: an error here must not be told as if nothing had been published.
+    """
     try:
+        if aside is not None:
+            aside[0].rename(aside[1])
         for folder in folders:
             fsync_directory(folder)
     except OSError as error:

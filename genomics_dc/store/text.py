@@ -17,6 +17,7 @@ from genomics_dc.kernels.vcf.records import Buffers, Lines
 from genomics_dc.store.ordered import default_threads, ordered
 from genomics_dc.store.printed import Contents, Page, Step, needed_arrays
 from genomics_dc.store.query_format import LINE_FEED, parse_format, record_steps
+from genomics_dc.store.vcf.header import meta_lines
 
 if TYPE_CHECKING:
     from genomics_dc.store.read import StoreView
@@ -28,12 +29,10 @@ _PART_BYTES = 64 << 20  # a block of more is printed in parts
 
 def header(view: StoreView) -> str:
     """Return the header of the source VCF with the samples of the view, ending in a line feed."""
-    text = view.vcf_header()
-    lines = [line for line in text.splitlines() if line.startswith("##")]
     columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
     if view.n_samples:
         columns += ["FORMAT", *view.sample_ids]
-    return "\n".join([*lines, "\t".join(columns)]) + "\n"
+    return meta_lines(view.vcf_header()) + "\t".join(columns) + "\n"
 
 
 def records(view: StoreView) -> Iterator[str]:

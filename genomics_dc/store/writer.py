@@ -340,5 +340,18 @@ def metadata_files(attributes: Mapping[str, Any], metas: Mapping[str, ArrayMeta]
     return {schema.METADATA_NAME: _json(root), **files}
 
 
+def put_orders(
+    store: StoreWriter, name: str, orders: Sequence[str], numbers: npt.NDArray[np.int32], *, chunk: int
+) -> None:
+    """Write the orders of keys that occur, and the number of the one that each record has.
+
+    `name` is INFO_ORDER or FORMAT_ORDER; `orders` are keys with ; or : between.
+    """
+    table = {schema.INFO_ORDER: schema.INFO_ORDERS, schema.FORMAT_ORDER: schema.FORMAT_ORDERS}[name]
+    store.put_small(name, numbers, (schema.DIM_VARIANTS,), f"Which of {table} a record has", chunk=chunk)
+    what = "INFO in the order of a record, ;" if name == schema.INFO_ORDER else "FORMAT in the order of a record, :"
+    store.put_strings(table, orders, (table.rpartition("/")[2],), f"Keys of {what} between")
+
+
 def _json(node: Mapping[str, Any]) -> bytes:
     return json.dumps(node, indent=1, ensure_ascii=False).encode()

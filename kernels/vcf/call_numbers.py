@@ -1,9 +1,10 @@
 """One field of all calls of a record: integers, floats and strings, separated by commas.
 
 `begins` int32[S] says where each sample's value begins, counted from `first`; negative where the sample ended before.
-A value ends at a colon, a tab, or `end`. What a field shows is gathered in int64[7], columns WIDTH to GREATEST, and
-becomes `calls.FieldSeen`. Every reader returns how many values are wrong, and of the first: what is wrong with it, its
-sample, and its offset.
+A value ends at a colon, a tab, or `end`. What a field shows is gathered in int64[8], columns WIDTH to ODD, and becomes
+`calls.FieldSeen`. `expected` is how many values a call should have, negative for any number: ODD says that some call
+has another, one that is a "." alone left out. Every reader returns how many values are wrong, and of the first: what is
+wrong with it, its sample, and its offset.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from genomics_dc.kernels.vcf.numbers import (
     read_float,
 )
 
-WIDTH, ANY_MISSING, ANY_FILL, SENTINEL_VALUE, NOT_FINITE, LEAST, GREATEST = range(7)
-N_SEEN = 7
+WIDTH, ANY_MISSING, ANY_FILL, SENTINEL_VALUE, NOT_FINITE, LEAST, GREATEST, ODD = range(8)
+N_SEEN = 8
 NOT_NUMBER, RANGE, EMPTY, NOT_CHARACTER = 1, 2, 3, 4
 
 _TAB = 9
@@ -44,6 +45,7 @@ def integer_row(
     end: int,
     begins: npt.NDArray[np.int32],
     width: int,
+    expected: int,
     out: npt.NDArray[np.int32],
     seen: npt.NDArray[np.int64],
 ) -> tuple[int, int, int, int]:
@@ -55,6 +57,7 @@ def integer_row(
     widest = 0
     any_missing = False
     any_fill = False
+    odd = False
     sentinel = False
     least = seen[LEAST]
     greatest = seen[GREATEST]
@@ -118,6 +121,7 @@ def integer_row(
                     pos += 1
                 else:
                     break
+            odd |= n != expected and (n > 1 or value != INT_MISSING)
         widest = max(widest, n)
         any_fill |= n < width
         for i in range(place + n, place + width):
@@ -125,7 +129,7 @@ def integer_row(
     seen[LEAST] = least
     seen[GREATEST] = greatest
     seen[SENTINEL_VALUE] |= sentinel
-    _note(seen, widest, any_missing, any_fill)
+    _note(seen, widest, any_missing, any_fill, odd and expected >= 0)
     return n_wrong, wrong, wrong_sample, wrong_at
 
 
@@ -136,6 +140,7 @@ def float_row(
     end: int,
     begins: npt.NDArray[np.int32],
     width: int,
+    expected: int,
     out: npt.NDArray[np.float32],
     bits: npt.NDArray[np.uint32],
     seen: npt.NDArray[np.int64],
@@ -148,6 +153,7 @@ def float_row(
     widest = 0
     any_missing = False
     any_fill = False
+    odd = False
     for s in range(begins.shape[0]):
         place = s * width
         n = 0
@@ -185,11 +191,12 @@ def float_row(
                     pos += 1
                 else:
                     break
+            odd |= n != expected and (n > 1 or not missing)
         widest = max(widest, n)
         any_fill |= n < width
         for i in range(place + n, place + width):
             bits[i] = FLOAT_FILL_BITS
-    _note(seen, widest, any_missing, any_fill)
+    _note(seen, widest, any_missing, any_fill, odd and expected >= 0)
     return n_wrong, wrong, wrong_sample, wrong_at
 
 
@@ -200,6 +207,7 @@ def string_row(
     end: int,
     begins: npt.NDArray[np.int32],
     width: int,
+    expected: int,
     split: bool,
     one_character: bool,
     dot: int,
@@ -218,6 +226,7 @@ def string_row(
     widest = 0
     any_missing = False
     any_fill = False
+    odd = False
     for s in range(begins.shape[0]):
         place = s * width
         n = 0
@@ -240,7 +249,8 @@ def string_row(
                         wrong = EMPTY if pos == begin else NOT_CHARACTER
                         wrong_sample = s
                         wrong_at = begin
-                any_missing |= pos == begin or (pos == begin + 1 and data[begin] == _DOT)
+                missing = pos == begin or (pos == begin + 1 and data[begin] == _DOT)
+                any_missing |= missing
                 if n < width:
                     starts[place + n] = dot if pos == begin else begin
                     stops[place + n] = dot + 1 if pos == begin else pos
@@ -249,17 +259,19 @@ def string_row(
                     pos += 1
                 else:
                     break
+            odd |= n != expected and (n > 1 or not missing)
         widest = max(widest, n)
         any_fill |= n < width
         for i in range(place + n, place + width):
             starts[i] = 0
             stops[i] = 0
-    _note(seen, widest, any_missing, any_fill)
+    _note(seen, widest, any_missing, any_fill, odd and expected >= 0)
     return n_wrong, wrong, wrong_sample, wrong_at
 
 
 @borrowing_jit
-def _note(seen: npt.NDArray[np.int64], widest: int, any_missing: bool, any_fill: bool) -> None:
+def _note(seen: npt.NDArray[np.int64], widest: int, any_missing: bool, any_fill: bool, odd: bool) -> None:
     seen[WIDTH] = max(seen[WIDTH], widest)
     seen[ANY_MISSING] |= any_missing
     seen[ANY_FILL] |= any_fill
+    seen[ODD] |= odd

@@ -15,6 +15,9 @@ from genomics_dc.kernels.vcf.numbers import FLOAT_MISSING_BITS, INT_MISSING
 GENOTYPE, INTEGER, FLOAT, STRING, CHARACTER = range(5)
 """What a field holds (`calls.CallField.kind`)."""
 
+ANY_NUMBER, PER_ALT, PER_ALLELE, PER_GENOTYPE = range(-1, -5, -1)
+"""How many values a field has (`calls.CallField.number`) where that is no count: any, Number=A, R, G."""
+
 (
     FINE,
     WRONG_SAMPLE_COUNT,
@@ -54,6 +57,7 @@ def read_rows(
     key_start: npt.NDArray[np.int64],
     kind: npt.NDArray[np.int64],
     width: npt.NDArray[np.int64],
+    number: npt.NDArray[np.int64],
     split: npt.NDArray[np.bool_],
     base: npt.NDArray[np.int64],
     ints: npt.NDArray[np.int32],
@@ -148,6 +152,7 @@ def read_rows(
                 continue
             size = n_samples * width[f]
             at = base[f] + v * size
+            expected = expected_values(number[f], n_alleles[v])
             n_wrong = 0
             wrong = 0
             sample = 0
@@ -184,7 +189,7 @@ def read_rows(
                 )
             elif k == INTEGER:
                 n_wrong, wrong, sample, place = call_numbers.integer_row(
-                    data, first, end, begins[f], width[f], ints[at : at + size], seen[f]
+                    data, first, end, begins[f], width[f], expected, ints[at : at + size], seen[f]
                 )
             elif k == FLOAT:
                 n_wrong, wrong, sample, place = call_numbers.float_row(
@@ -193,6 +198,7 @@ def read_rows(
                     end,
                     begins[f],
                     width[f],
+                    expected,
                     reals[at : at + size],
                     real_bits[at : at + size],
                     seen[f],
@@ -204,6 +210,7 @@ def read_rows(
                     end,
                     begins[f],
                     width[f],
+                    expected,
                     split[f],
                     k == CHARACTER,
                     dot,
@@ -226,6 +233,18 @@ def read_rows(
                 n_faults[v] += n_wrong - 1
         if gt >= 0:
             pack_codes(code_words, packed[v], counts[v], n_samples)
+
+
+@borrowing_jit
+def expected_values(number: int, n_alleles: int) -> int:
+    """Return how many values a call of two copies has by its field's Number."""
+    if number == PER_ALT:
+        return n_alleles - 1
+    if number == PER_ALLELE:
+        return n_alleles
+    if number == PER_GENOTYPE:
+        return n_alleles * (n_alleles + 1) // 2
+    return number
 
 
 @borrowing_jit

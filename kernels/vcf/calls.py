@@ -23,6 +23,7 @@ from genomics_dc.kernels.genotypes import packed_width
 from genomics_dc.kernels.vcf import call_numbers, genotypes
 from genomics_dc.kernels.vcf.call_walk import (
     ALLELE_BEYOND,
+    ANY_NUMBER,
     BAD_GENOTYPE,
     CHARACTER,
     EMPTY_KEY,
@@ -35,6 +36,9 @@ from genomics_dc.kernels.vcf.call_walk import (
     NOT_A_NUMBER,
     NOT_ONE_CHARACTER,
     OUT_OF_RANGE,
+    PER_ALLELE,
+    PER_ALT,
+    PER_GENOTYPE,
     REPEATED_KEY,
     STRING,
     TOO_MANY_VALUES,
@@ -46,6 +50,7 @@ from genomics_dc.kernels.vcf.numbers import INT_FILL, INT_MISSING
 
 __all__ = [
     "ALLELE_BEYOND",
+    "ANY_NUMBER",
     "BAD_GENOTYPE",
     "CHARACTER",
     "EMPTY_KEY",
@@ -58,9 +63,13 @@ __all__ = [
     "INT_FILL",
     "INT_MISSING",
     "MIXED",
+    "MOST_JOINED",
     "NOT_A_NUMBER",
     "NOT_ONE_CHARACTER",
     "OUT_OF_RANGE",
+    "PER_ALLELE",
+    "PER_ALT",
+    "PER_GENOTYPE",
     "PHASED",
     "REPEATED_KEY",
     "STRING",
@@ -78,6 +87,8 @@ __all__ = [
 ]
 
 GENOTYPE_KEY: Final = "GT"
+MOST_JOINED: Final = 15
+"""The most copies whose separators `genotype_separators` tells."""
 _N_COLUMNS = 10
 _DIPLOID = 2
 _WORD: Final[dict[int, Any]] = {1: np.uint16, 2: np.uint32}
@@ -94,13 +105,15 @@ class CallField:
     """A FORMAT field to read.
 
     key: as FORMAT has it. kind: GENOTYPE, INTEGER, FLOAT, STRING or CHARACTER. width: W, how many values (GT: copies)
-    of a call are kept. split: whether a comma divides strings; not where the header says Number=1.
+    of a call are kept. split: whether a comma divides strings; not where the header says Number=1. number: how many
+    values a call should have, a count or one of ANY_NUMBER, PER_ALT, PER_ALLELE, PER_GENOTYPE.
     """
 
     key: str
     kind: int
     width: int = 1
     split: bool = True
+    number: int = ANY_NUMBER
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,7 @@ class FieldSeen:
     `width` is the greatest number of values in a call, which may be more than was asked for: then read again, wider
     (values past the width were dropped). `minimum` and `maximum` are of integers; (0, -1) when there was none.
     `sentinel_value`: an integer -1 or -2 occurred as a value. `not_finite`: a NaN or infinity was written as a value.
+    `odd`: some call has another number of values than a call of two copies should, and is not a "." alone.
     """
 
     width: int
@@ -119,6 +133,7 @@ class FieldSeen:
     not_finite: bool
     minimum: int
     maximum: int
+    odd: bool = False
 
 
 @dataclass(frozen=True)
@@ -239,6 +254,7 @@ class CallReader:
         self._key_start = np.cumsum([0] + [len(name) for name in names], dtype=np.int64)
         self._kind = np.array([wanted.kind for wanted in fields], dtype=np.int64)
         self._width = np.array([wanted.width for wanted in fields], dtype=np.int64)
+        self._number = np.array([wanted.number for wanted in fields], dtype=np.int64)
         self._split = np.array([wanted.split for wanted in fields], dtype=np.bool_)
         self._ploidy = next((wanted.width for wanted in fields if wanted.kind == GENOTYPE), 0)
 
@@ -309,6 +325,7 @@ class CallReader:
             self._key_start,
             self._kind,
             self._width,
+            self._number,
             self._split,
             base,
             ints,
@@ -407,6 +424,7 @@ def _field_seen(row: npt.NDArray[np.int64]) -> FieldSeen:
         not_finite=bool(row[call_numbers.NOT_FINITE]),
         minimum=int(row[call_numbers.LEAST]) if any_integer else 0,
         maximum=int(row[call_numbers.GREATEST]) if any_integer else -1,
+        odd=bool(row[call_numbers.ODD]),
     )
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from genomics_dc.kernels.vcf import render
 from genomics_dc.kernels.vcf.render import (
+    ALSO,
     BASES,
     CALLS,
     EACH_SAMPLE,
@@ -29,6 +30,7 @@ from genomics_dc.kernels.vcf.render import (
 )
 
 __all__ = [
+    "ALSO",
     "BASES",
     "CALLS",
     "EACH_SAMPLE",
@@ -85,6 +87,9 @@ class Strings:
         begin = int(self.start.min())  # of a large buffer a part may be meant
         whole = self.data[begin : int(self.end.max())].tobytes()
         spans = zip((self.start.ravel() - begin).tolist(), (self.end.ravel() - begin).tolist(), strict=True)
+        if whole.isascii():  # to cut one string costs half of decoding each part
+            text = whole.decode("ascii")
+            return [text[first:last] for first, last in spans]
         return [whole[first:last].decode() for first, last in spans]
 
     def tolist(self) -> Any:
@@ -152,6 +157,7 @@ class Records:
         self._info_order = np.empty((0, 0), dtype=np.int32)
         self._calls: list[int] = []
         self._always: set[int] = set()
+        self._call_order: npt.NDArray[np.int32] | None = None
         self._genotype: npt.NDArray[Any] = np.empty((0, 0, 2), dtype=np.int8)
         self._phased: npt.NDArray[np.bool_] = np.empty((0, 0), dtype=np.bool_)
         self._joins: npt.NDArray[np.uint16] = np.empty((0, 0), dtype=np.uint16)
@@ -233,15 +239,21 @@ class Records:
         return self._add(row)
 
     def set_info(self, fields: Sequence[int], order: npt.NDArray[np.int32] | None = None) -> None:
-        """Say which fields make INFO, in which order; `order` int32[V, F] has each record's own, -1 at its end."""
+        """Say which fields make INFO, in which order; `order` int32[V, F] has each record's own: see `render.ALSO`."""
         self._info = list(fields)
         if order is not None:
             self._info_order = np.ascontiguousarray(order, dtype=np.int32)
 
-    def set_calls(self, fields: Sequence[int], always: Sequence[int] = ()) -> None:
-        """Say which fields make FORMAT, in order; those of `always` stand in records where no sample has a value."""
+    def set_calls(
+        self, fields: Sequence[int], always: Sequence[int] = (), order: npt.NDArray[np.int32] | None = None
+    ) -> None:
+        """Say which fields make FORMAT, in order; those of `always` stand in records where no sample has a value.
+
+        `order` int32[V, F] has each record's own order: see `render.ALSO`.
+        """
         self._calls = list(fields)
         self._always = set(always)
+        self._call_order = order
 
     def lines(
         self,
@@ -261,6 +273,7 @@ class Records:
         words = np.array(self._words, dtype=np.int64)
         calls = np.array(self._calls, dtype=np.int64)
         present = np.ones((self.n_variants, len(calls)), dtype=np.bool_)
+        call_order = np.empty((self.n_variants, 0), dtype=np.int32)
         if any(operation in (KEYS, CALLS) for operation, _ in program):
             for j, field in enumerate(self._calls):
                 if field not in self._always:
@@ -269,6 +282,7 @@ class Records:
                         field, self.n_samples, fields, numbers, text, starts, ends, self._genotype, column
                     )
                     present[:, j] = column
+            call_order = _order_of_present(present, self._call_order)
         pairs = _pairs(self._genotype)
         buffers = buffers or Buffers()
         line_end = np.empty(self.n_variants, dtype=np.int64)
@@ -284,7 +298,7 @@ class Records:
                 np.array(self._info, dtype=np.int64),
                 self._info_order,
                 calls,
-                present,
+                call_order,
                 numbers,
                 numbers.view(np.float32),
                 text,
@@ -331,6 +345,21 @@ class Records:
     def _add(self, row: list[int]) -> int:
         self._fields.append(row)
         return len(self._fields) - 1
+
+
+def _order_of_present(present: npt.NDArray[np.bool_], order: npt.NDArray[np.int32] | None) -> npt.NDArray[np.int32]:
+    """Return int32[V, F]: the fields that each record has, in order, -1 behind the last.
+
+    `order` int32[V, F] has fields that stand there in any case, and others, as ALSO says, only where `present`.
+    """
+    if order is None:
+        order = np.broadcast_to(ALSO - np.arange(present.shape[1], dtype=np.int32), present.shape)
+    also = order <= ALSO
+    field = np.where(also, ALSO - order, order)
+    stands = ~also | np.take_along_axis(present, field, axis=1)
+    places = np.argsort(~stands, axis=1, kind="stable")
+    kept = np.take_along_axis(np.where(stands, field, -1), places, axis=1)
+    return np.ascontiguousarray(kept, dtype=np.int32)
 
 
 def _pairs(genotype: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from genomics_dc.analyses import multiqc, qc, tally, thresholds
+from genomics_dc.analyses import multiqc, thresholds
+from genomics_dc.analyses.quality.steps import deviations
 from genomics_dc.analyses.view import open_store
 from genomics_dc.errors import InputError, OutputExistsError
 from genomics_dc.kernels.hwe import exact_p
@@ -77,9 +78,13 @@ def test_hand_counted_variants(hand_made):
     assert rows[3]["hwe_p"] is None
     assert rows[3]["hwe_note"] == "one allele only"
     assert rows[3]["AF"] == 0.0
-    assert rows[5]["hwe_note"] == "not an autosome"
-    # the reference against the rest: one 0/0, one 0/2, and 1/2 with 2/2
-    assert rows[4]["hwe_p"] == pytest.approx(exact_p(np.array([1]), np.array([1]), np.array([2]), midp=True)[0])
+    assert rows[5]["hwe_note"] == "X, and no female is known: give the sexes"
+    # each allele against the rest: 0/0 0/2 | 1/2 2/2, then 1/2 alone of C, then 0/2 1/2 of G
+    by_allele = [exact_p(*(np.array([n]) for n in row), midp=True)[0] for row in ((1, 1, 2), (0, 1, 3), (1, 2, 1))]
+    assert [float(word) for word in rows[4]["hwe_p_by_allele"].split(",")] == pytest.approx(by_allele, rel=1e-5)
+    assert rows[4]["hwe_p"] == pytest.approx(min(by_allele))
+    assert rows[4]["genotype_counts"] == "0/0:1,0/2:1,1/2:1,2/2:1"
+    assert rows[5]["genotype_counts"] == "0/1:1,0:1,1:1"
 
 
 def test_hand_counted_samples(hand_made):
@@ -122,7 +127,7 @@ def test_the_same_bytes_for_any_threads_and_any_split(cohort, tmp_path):
     for threads in (1, 3):
         cohort.qc(threads=threads).write(tmp_path / str(threads))
     files = sorted(path.relative_to(tmp_path / "1") for path in (tmp_path / "1").rglob("*") if path.is_file())
-    assert len(files) == 21
+    assert len(files) == 26
     for name in files:
         assert len({(tmp_path / str(threads) / name).read_bytes() for threads in (1, 3)}) == 1, name
     # other chunks: every second variant in one view, the others in another; sums by sample add up exactly
@@ -158,10 +163,16 @@ def test_everything_is_written_and_opens(cohort, tmp_path):
     summary = json.loads((tmp_path / "qc" / "summary.json").read_text())
     assert summary["samples"] == 30
     assert summary["variants_with_many_alleles"] == 50
-    for name in ("missingness", "heterozygosity", "allele_frequency", "hwe_qq", "ti_tv"):
+    for name in ("missingness", "heterozygosity", "outliers", "allele_frequency", "hwe_qq", "ti_tv"):
         assert (tmp_path / "qc" / "plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "</svg>" in (tmp_path / "qc" / "plots" / f"{name}.svg").read_text()
     assert repr(result).startswith("QCResult(4,150 variants x 30 samples; ")
+    good = result.passing()
+    assert good.n_variants == result.summary["variants_pass"]
+    assert good.n_samples == result.summary["samples_pass"]
+    ids = {name: (tmp_path / "qc" / f"passing_{name}.txt").read_text().split() for name in ("variants", "samples")}
+    assert ids["samples"] == [str(name) for name in good.sample_ids]
+    assert cohort.variants(extract=ids["variants"]).n_variants == good.n_variants
 
 
 def test_steps_say_how_many_fall_where_and_why(tmp_path):
@@ -186,9 +197,9 @@ def test_outliers_by_median_absolute_deviation():
     values = np.array([1.0, 2.0, 3.0, 4.0, 100.0, np.nan])
     # median 3, absolute deviations 2 1 0 1 97: MAD 1
     expected = (values - 3.0) / 1.4826
-    np.testing.assert_allclose(qc.deviations(values), expected)
-    assert np.isnan(qc.deviations(np.array([5.0, 5.0, 5.0, 9.0]))).all()
-    assert np.isnan(qc.deviations(np.array([np.nan, np.nan]))).all()
+    np.testing.assert_allclose(deviations(values), expected)
+    assert np.isnan(deviations(np.array([5.0, 5.0, 5.0, 9.0]))).all()
+    assert np.isnan(deviations(np.array([np.nan, np.nan]))).all()
 
 
 def test_a_contaminated_sample_is_an_outlier(tmp_path):
@@ -205,28 +216,7 @@ def test_a_contaminated_sample_is_an_outlier(tmp_path):
     # with nine samples nobody can be an outlier
     few = view.samples(samples[:9]).qc()
     assert few.samples.table["filter"].to_pylist() == ["PASS"] * 9
-    assert few.steps.table["not_assessed"].to_pylist()[3:] == [9] * 5
-
-
-@pytest.mark.parametrize(
-    ("ref", "alt", "expected"),
-    [
-        ("A", "G", ("transition",)),
-        ("t", "c", ("transition",)),
-        ("A", "T", ("transversion",)),
-        ("A", "AT", ("insertion",)),
-        ("AT", "A", ("deletion",)),
-        ("AT", "GC", ("other",)),
-        ("A", "<DEL>", ("other",)),
-        ("A", "*", ("other",)),
-        ("A", "A[20:5[", ("other",)),
-        ("N", "A", ("other",)),
-        ("A", ".", ()),
-        ("A", "G,ATT,*", ("transition", "insertion", "other")),
-    ],
-)
-def test_allele_classes(ref, alt, expected):
-    assert tally.allele_classes([ref], [alt]) == [expected]
+    assert few.steps.table["not_assessed"].to_pylist()[3:] == [9] * 8
 
 
 def test_all_missing_and_monomorphic_and_one_sample(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genomics_dc.analyses import relatedness
+from genomics_dc.analyses import king_pairs
 from genomics_dc.analyses.view import open_store
 from genomics_dc.errors import InputError, ResourceError
 from genomics_dc.kernels import kinship as kernel
@@ -143,5 +143,5 @@ def test_bad_input_is_one_sentence(family, mixed):
 
 
 def test_too_many_samples_are_refused_before_memory_is_taken():
-    with pytest.raises(ResourceError, match=r"all pairs of 10,000,000 samples need .* GiB of memory"):
-        relatedness._require_memory(10_000_000)
+    with pytest.raises(ResourceError, match=r"the table of all pairs of 10,000,000 samples needs .* GiB of memory"):
+        king_pairs.require_memory(10_000_000)

@@ -15,10 +15,10 @@ from genomics_dc.annotation.annotate import Annotation, annotate, table
 from genomics_dc.annotation.consequences import check_gene_models, consequences
 from genomics_dc.annotation.known import clinvar_terms, significance_groups
 from genomics_dc.annotation.sites import Alleles
-from genomics_dc.annotation.so_terms import FROM_CSQ, SEVERITY, ordered
 from genomics_dc.cli.main import app
 from genomics_dc.errors import BuildMismatchError, InputError, OutputExistsError
 from genomics_dc.reference.genes import read_genes
+from genomics_dc.reference.so_terms import FROM_CSQ, SEVERITY, ordered
 from genomics_dc.results import PROVENANCE_KEY
 from genomics_dc.store import build_store
 from tests.gene_world import CONTIG, LENGTH, make_world, shifted_brca1, vcf_text

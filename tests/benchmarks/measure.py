@@ -5,9 +5,11 @@ A ratio is "seconds of the peer / seconds of ours", of the medians: above 1, our
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,18 +49,32 @@ class Summary:
 
 
 def run_command(words: Sequence[object], *, stdout: Path | None = None) -> Taken:
-    """Run a program, its talk thrown away or written to `stdout`; its failure is ours."""
-    with open(stdout or os.devnull, "wb") as sink:
+    """Run a program, its talk thrown away or written to `stdout`; its failure is ours.
+
+    A small process of its own starts and waits for it: a program begins with the memory peak of what started it.
+    """
+    command = [sys.executable, "-S", "-E", __file__, str(stdout or os.devnull), *map(str, words)]
+    # as a user has it: Python keeps what it has compiled
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, words))} failed: {done.stderr[-2000:]}")
+    return Taken(*json.loads(done.stdout))
+
+
+def _run_and_print(stdout: str, words: Sequence[str]) -> int:
+    """Run a program and print what it took as a JSON list; return its exit status."""
+    with open(stdout, "wb") as sink:
         start = time.perf_counter()
-        process = subprocess.Popen([str(word) for word in words], stdout=sink, stderr=subprocess.PIPE)
+        process = subprocess.Popen(words, stdout=sink, stderr=subprocess.PIPE)
         assert process.stderr is not None
         talk = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(map(str, words))} failed: {talk.decode(errors='replace')[-2000:]}")
-    return Taken(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    sys.stderr.write(talk.decode(errors="replace"))
+    sys.stdout.write(json.dumps([wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024]))
+    return process.returncode
 
 
 def run_call(call: Callable[[], object]) -> Taken:
@@ -82,3 +98,7 @@ def folder_bytes(folder: Path) -> int:
     if folder.is_file():
         return folder.stat().st_size
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+if __name__ == "__main__":
+    sys.exit(_run_and_print(sys.argv[1], sys.argv[2:]))

@@ -147,7 +147,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(folder, tmp_path, words, c
 
 
 def test_help_has_an_example():
-    for command in ("associate", "pca"):
+    for command in ("associate", "pca", "fst"):
         done = run(command, "--help")
         assert done.exit_code == 0
         assert f"Example: genomics-dc {command} cohort.vcz" in done.stdout

@@ -14,6 +14,7 @@ from genomics_dc.analyses import thresholds
 from genomics_dc.cli.main import app
 from genomics_dc.store import build_store
 from tests.builders import write_cohort_vcf
+from tests.sexed_cohort import write_sexed_cohort
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,51 @@ def test_mistakes_are_one_sentence(folder, tmp_path):
     assert "ends with .parquet or .tsv" in fails("kinship", folder / "c.vcz", "-o", tmp_path / "x.csv")
 
 
-@pytest.mark.parametrize("command", ["qc", "kinship"])
+@pytest.mark.parametrize("command", ["qc", "kinship", "grm"])
 def test_help_ends_with_an_example(command):
     done = CliRunner().invoke(app, [command, "--help"])
     assert f"Example: genomics-dc {command} cohort.vcz" in " ".join(done.stdout.split())
+
+
+def test_tables_by_sample_arrive(tmp_path):
+    cohort = write_sexed_cohort(tmp_path, n_founders=20, n_trios=4, n_autosomal=60, n_x=60)
+    build_store(cohort.vcf, tmp_path / "s.vcz")
+    words = [
+        "qc",
+        tmp_path / "s.vcz",
+        "-o",
+        tmp_path / "v.tsv",
+        "--only",
+        "variants",
+        "--sex",
+        cohort.sex,
+        "--pedigree",
+    ]
+    words += [cohort.fam, "--batches", cohort.batches, "--phenotypes", cohort.phenotypes, "--trait", "cc", "--strict"]
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == ["130 variants", f"written to {tmp_path / 'v.tsv'}"]
+    variants = pd.read_csv(tmp_path / "v.tsv", sep="\t")
+    assert {"call_rate_B0", "batch_missing_p", "case_missing_p", "mendel_errors"} <= set(variants.columns)
+    assert variants["hwe_x_p"].notna().any()
+    words = ["qc", tmp_path / "s.vcz", "-o", tmp_path / "s.tsv", "--only", "samples", "--sex", cohort.fam, "--json"]
+    done = run(*words, "--groups", cohort.batches)
+    assert json.loads(done.stdout) == {"output": str(tmp_path / "s.tsv"), "samples": 24}
+    samples = pd.read_csv(tmp_path / "s.tsv", sep="\t")
+    assert set(samples["group"]) == {"B0", "B1", "B2"}
+
+
+def test_what_does_not_go_with_one_table_is_refused(folder, tmp_path):
+    (tmp_path / "g.tsv").write_text("sample_id\tgroup\nS0001\tx\n")
+    for words, message in (
+        (["--only", "variants", "-o", tmp_path / "out"], "its name ends with .parquet or .tsv"),
+        (["--only", "variants", "-o", tmp_path / "v.tsv", "--groups", tmp_path / "g.tsv"], "--groups says nothing of"),
+        (
+            ["--only", "samples", "-o", tmp_path / "s.tsv", "--pedigree", tmp_path / "g.tsv"],
+            "--pedigree says nothing of",
+        ),
+        (["-o", tmp_path / "qc", "--trait", "cc"], "take both"),
+    ):
+        done = run("qc", folder / "c.vcz", *words)
+        assert done.exit_code != 0
+        assert message in str(done.exception)

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genomics_dc.kernels import counts
-from genomics_dc.kernels import genotypes as packing
 
 dosages = hnp.arrays(np.int8, st.tuples(st.integers(0, 9), st.integers(0, 9)), elements=st.integers(-1, 2))
 
@@ -75,19 +74,11 @@ def test_allele_counts_are_counts(genotype):
 
 @given(dosages, st.data())
 @settings(deadline=None)
-def test_sample_counts_are_counts_and_both_paths_agree(dosage, data):
+def test_sample_counts_are_counts(dosage, data):
     classes = data.draw(hnp.arrays(np.int8, dosage.shape[0], elements=st.integers(0, 4)))
     by_allele = np.stack([np.zeros_like(classes), classes], axis=1)
     expected = definition_by_sample(as_genotype(dosage), by_allele)
     np.testing.assert_array_equal(counts.sample_counts(dosage, classes), expected)
-    np.testing.assert_array_equal(counts.sample_counts_any(as_genotype(dosage), by_allele), expected)
-
-
-@given(genotypes(), st.data())
-@settings(deadline=None)
-def test_sample_counts_with_many_alleles_and_any_ploidy(genotype, data):
-    classes = data.draw(hnp.arrays(np.int8, (genotype.shape[0], 4), elements=st.integers(0, 4)))
-    np.testing.assert_array_equal(counts.sample_counts_any(genotype, classes), definition_by_sample(genotype, classes))
 
 
 @given(dosages, st.integers(0, 9), st.data())
@@ -97,26 +88,6 @@ def test_blocks_of_variants_add_up(dosage, cut, data):
     whole = counts.sample_counts(dosage, classes)
     parts = counts.sample_counts(dosage[:cut], classes[:cut]) + counts.sample_counts(dosage[cut:], classes[cut:])
     np.testing.assert_array_equal(whole, parts)
-
-
-@given(dosages, st.data())
-@settings(deadline=None)
-def test_weights_of_missing_genotypes_are_summed(dosage, data):
-    weight = data.draw(hnp.arrays(np.int64, dosage.shape[0], elements=st.integers(0, 2**40)))
-    expected = (np.where(dosage < 0, 1, 0) * weight[:, None]).sum(axis=0)
-    np.testing.assert_array_equal(counts.weight_where_missing(dosage, weight), expected)
-
-
-def test_plink2_sample_counts_of_a_worked_site():
-    """What `plink2 --sample-counts` (v2.00a3.5) printed for A>C,AT,<DEL> with genotypes 1/2, 2/2, 0/3, 1/1."""
-    genotype = np.array([[[1, 2], [2, 2], [0, 3], [1, 1]]], dtype=np.int8)
-    classes = np.array([[0, counts.TRANSVERSION, counts.INSERTION, counts.OTHER]], dtype=np.int8)
-    found = dict(zip(counts.SAMPLE_COLUMNS, counts.sample_counts_any(genotype, classes).T.tolist(), strict=True))
-    assert found["het"] == [1, 0, 1, 0]
-    assert found["hom_alt"] == [0, 1, 0, 1]
-    assert found["transversions"] == [1, 0, 0, 1]
-    assert found["insertions"] == [1, 1, 0, 0]
-    assert found["other_alts"] == [0, 0, 1, 0]
 
 
 def test_nonreference_dosage_sets_the_reference_against_the_rest():
@@ -136,8 +107,6 @@ def test_wrong_arrays_are_refused():
         counts.genotype_counts(np.zeros((2, 2), dtype=np.int64))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="classes must lie in"):
         counts.sample_counts(np.zeros((1, 2), dtype=np.int8), np.array([5], dtype=np.int8))
-    with pytest.raises(ValueError, match="allele numbers must be below 2"):
-        counts.sample_counts_any(np.full((1, 1, 2), 2, dtype=np.int8), np.zeros((1, 2), dtype=np.int8))
 
 
 def test_scikit_allel_counts_the_same():
@@ -151,34 +120,3 @@ def test_scikit_allel_counts_the_same():
     found = counts.genotype_counts(dosage)
     np.testing.assert_array_equal(found[:, counts.HOM_REF], theirs.is_hom_ref().sum(axis=1))
     np.testing.assert_array_equal(found[:, counts.MISSING], theirs.is_missing().sum(axis=1))
-    by_sample = counts.sample_counts_any(whole, np.zeros((200, 4), dtype=np.int8))
-    np.testing.assert_array_equal(by_sample[:, 1], theirs.is_het().sum(axis=0))
-    np.testing.assert_array_equal(by_sample[:, 2], theirs.is_hom_alt().sum(axis=0))
-
-
-@settings(deadline=None)  # the first turn compiles
-@given(
-    hnp.arrays(np.int8, st.tuples(st.integers(0, 12), st.integers(0, 19)), elements=st.sampled_from([-1, 0, 0, 1, 2])),
-    st.data(),
-)
-def test_packed_genotypes_give_the_same_sample_counts(dosage, data):
-    n_variants, n_samples = dosage.shape
-    classes = data.draw(hnp.arrays(np.int8, n_variants, elements=st.integers(-1, counts.OTHER)))
-    kept = classes >= 0
-    np.testing.assert_array_equal(
-        counts.sample_counts_packed(packing.pack_dosage(dosage), counts.genotype_counts(dosage), n_samples, classes),
-        counts.sample_counts(dosage[kept], classes[kept]),
-    )
-
-
-def test_packed_genotypes_of_many_variants_do_not_overflow_a_byte():
-    rng = np.random.default_rng(2)
-    dosage = rng.choice(np.array([-1, 0, 1, 2], dtype=np.int8), (1100, 9), p=[0.02, 0.03, 0.05, 0.9])
-    classes = np.zeros(1100, dtype=np.int8)
-    packed = packing.pack_dosage(dosage)
-    got = counts.sample_counts_packed(packed, counts.genotype_counts(dosage), 9, classes)
-    np.testing.assert_array_equal(got, counts.sample_counts(dosage, classes))
-    with pytest.raises(ValueError, match="3 columns for 9 samples"):
-        counts.sample_counts_packed(packed[:, :2], counts.genotype_counts(dosage), 9, classes)
-    with pytest.raises(ValueError, match="shape"):
-        counts.sample_counts_packed(packed, counts.genotype_counts(dosage)[:4], 9, classes)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genomics_dc.kernels import kinship
+from genomics_dc.kernels.genotypes import pack_dosage
 
 dosages = hnp.arrays(np.int8, st.tuples(st.integers(0, 140), st.integers(1, 7)), elements=st.integers(-1, 2))
 
@@ -41,15 +42,24 @@ def test_equals_the_definition(dosage):
 
 @given(dosages, st.integers(0, 140), st.integers(0, 7))
 @settings(deadline=None)
-def test_blocks_of_variants_and_ranges_of_samples_add_up(dosage, cut, row):
-    whole, _ = kinship.king_robust(dosage)
-    parts = np.zeros_like(whole)
-    row = min(row, dosage.shape[1])
-    for block in (dosage[cut:], dosage[:cut]):
-        planes = kinship.bit_planes(block)
-        kinship.add_pair_counts(planes, parts, row, None)
-        kinship.add_pair_counts(planes, parts, 0, row)
-    np.testing.assert_array_equal(whole, parts)
+def test_blocks_of_variants_and_bands_of_samples_add_up(dosage, cut, row):
+    whole, values = kinship.king_robust(dosage)
+    n_samples = dosage.shape[1]
+    row = min(row, n_samples)
+    parts = []
+    for first, last in ((0, row), (row, n_samples)):
+        band = kinship.PairBand(first, last, n_samples)
+        totals = np.zeros((n_samples, 3), dtype=np.int64)
+        for block in (dosage[cut:], dosage[:cut]):
+            planes = kinship.bit_planes(pack_dosage(block), n_samples)
+            totals += planes.totals
+            for start, stop in band.parts():
+                band.add(planes, start, stop)
+        parts.append(band.pairs(totals, len(dosage), start=first, stop=last))
+    np.testing.assert_array_equal(whole, np.concatenate([part.counts for part in parts], axis=1))
+    np.testing.assert_array_equal(values, np.concatenate([part.kinship for part in parts]))
+    i, j = kinship.pair_index(n_samples)
+    np.testing.assert_array_equal(np.concatenate([part.who for part in parts], axis=1), [i, j])
 
 
 @given(dosages)
@@ -70,13 +80,16 @@ def test_more_samples_than_one_tile_with_missing_genotypes():
     np.testing.assert_allclose(values, expected_values, atol=1e-12)
 
 
-def test_the_plain_function_and_the_compiled_one_agree():
-    dosage = np.array([[0, 1, 2], [1, 1, -1], [2, 0, 1], [1, 2, 1]], dtype=np.int8)
-    planes = kinship.bit_planes(dosage)
-    compiled, plain = np.zeros((5, 3), dtype=np.int32), np.zeros((5, 3), dtype=np.int32)
-    kinship.add_pair_counts(planes, compiled)
-    kinship._add_pairs(planes.bits, planes.n_variants, 0, 3, plain)
-    np.testing.assert_array_equal(compiled, plain)
+def test_only_close_pairs_are_kept():
+    dosage = np.random.default_rng(4).integers(0, 3, (200, 60)).astype(np.int8)
+    dosage[:, 30] = dosage[:, 3]
+    planes = kinship.bit_planes(pack_dosage(dosage), 60)
+    band = kinship.PairBand(0, 60, 60)
+    for part in band.parts():
+        band.add(planes, *part)
+    close = band.pairs(planes.totals, 200, start=0, stop=60, kinship_min=0.4)
+    assert close.who.tolist() == [[30], [3]]
+    assert close.kinship.tolist() == [0.5]
 
 
 def test_known_relations():
@@ -100,9 +113,7 @@ def test_edges():
     assert not counts.any()
     assert np.isnan(values).all()
     assert np.isnan(kinship.king_robust(np.full((4, 2), -1, dtype=np.int8))[1]).all()
-    with pytest.raises(ValueError, match="int32 of shape"):
-        kinship.add_pair_counts(kinship.bit_planes(np.zeros((3, 3), dtype=np.int8)), np.zeros((5, 2), dtype=np.int32))
+    with pytest.raises(ValueError, match=r"uint8\[V, 1\] for 3 samples"):
+        kinship.bit_planes(np.zeros((3, 2), dtype=np.uint8), 3)
     with pytest.raises(ValueError, match=r"0\.\.3"):
-        kinship.add_pair_counts(
-            kinship.bit_planes(np.zeros((3, 3), dtype=np.int8)), np.zeros((5, 3), dtype=np.int32), 0, 4
-        )
+        kinship.PairBand(0, 4, 3)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genomics_dc.kernels import ld_prune
+from genomics_dc.kernels import ld_prune, ld_windows
 from genomics_dc.kernels.genotypes import pack_dosage
 from genomics_dc.kernels.ld import ld_planes
 from tests.kernels.test_ld import random_dosage
@@ -146,7 +146,7 @@ def test_runs_and_threads_change_nothing(monkeypatch, run_variants, threads):
             for job in [pool.submit(call) for call in calls]:
                 job.result()
 
-        found = ld_prune.prune_windows(position, contig, window_bp=600)
+        found = ld_windows.prune_windows(position, contig, window_bp=600)
         pruner = ld_prune.Pruner(400, found, r2=0.2, run=run, threads=threads)
         for start in range(0, 400, 90):
             pruner.add(ld_planes(pack_dosage(dosage[start : start + 90]), 150))
@@ -195,15 +195,15 @@ def test_no_variant_at_all():
 )
 def test_windows_out_of_range_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
-        ld_prune.prune_windows(np.array([1, 2]), np.array([0, 0]), **options)
+        ld_windows.prune_windows(np.array([1, 2]), np.array([0, 0]), **options)
 
 
 def test_unsorted_variants_and_thresholds_out_of_range_are_refused():
     with pytest.raises(ValueError, match="variant 2 at 1 follows 2"):
-        ld_prune.prune_windows(np.array([2, 1]), np.array([0, 0]), window_bp=9)
+        ld_windows.prune_windows(np.array([2, 1]), np.array([0, 0]), window_bp=9)
     with pytest.raises(ValueError, match="stand together"):
-        ld_prune.prune_windows(np.array([1, 2, 3]), np.array([0, 1, 0]), window_bp=9)
-    found = ld_prune.prune_windows(np.array([1, 2]), np.array([0, 0]), window_bp=9)
+        ld_windows.prune_windows(np.array([1, 2, 3]), np.array([0, 1, 0]), window_bp=9)
+    found = ld_windows.prune_windows(np.array([1, 2]), np.array([0, 0]), window_bp=9)
     for r2 in (-0.1, 1.0, 1.5, float("nan")):
         with pytest.raises(ValueError, match="between 0 and 1"):
             ld_prune.Pruner(2, found, r2=r2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
@@ -42,7 +41,7 @@ def test_equals_exact_eigenvectors():
     dosage = cohort(np.random.default_rng(1))
     matrix, n_variants = relationship(dosage)
     values, vectors = np.linalg.eigh(matrix)
-    found = pca.pca(dosage, 5, seed=3)
+    found = pca.pca(dosage, 5, seed=3, tolerance=1e-7)
     assert found.n_variants == n_variants
     assert found.values == pytest.approx(values[::-1][:5], rel=1e-10)
     # Every direction, not only the common subspace: the sign is ours.
@@ -51,11 +50,21 @@ def test_equals_exact_eigenvectors():
     assert found.residual.max() < 1e-8
 
 
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
+def test_the_angle_to_the_exact_space_is_below_what_was_said(tolerance):
+    dosage = cohort(np.random.default_rng(11), n_samples=150)
+    matrix, _ = relationship(dosage)
+    exact = np.linalg.eigh(matrix)[1][:, ::-1][:, :6]
+    found = pca.pca(dosage, 6, tolerance=tolerance)
+    outside = found.vectors - exact @ (exact.T @ found.vectors)
+    assert np.linalg.norm(outside, 2) <= found.angle < tolerance
+
+
 def test_equals_scikit_allel():
     allel = pytest.importorskip("allel")
     dosage = cohort(np.random.default_rng(2), missing=0)[2:]
     dosage = dosage[dosage.std(axis=1) > 0]
-    found = pca.pca(dosage, 4)
+    found = pca.pca(dosage, 4, tolerance=1e-6)
     coordinates, _model = allel.pca(dosage, n_components=4, scaler="patterson")
     other = coordinates / np.sqrt((coordinates**2).sum(axis=0))
     assert np.abs((other * found.vectors).sum(axis=0)) == pytest.approx(np.ones(4), abs=1e-6)
@@ -70,9 +79,8 @@ def test_groups_come_apart_on_the_first_axes():
 
 def test_sign_is_defined_and_seed_only_starts_the_search():
     dosage = cohort(np.random.default_rng(4))
-    first, again, other = pca.pca(dosage, 4, seed=1), pca.pca(dosage, 4, seed=1), pca.pca(dosage, 4, seed=2)
+    first, again, other = (pca.pca(dosage, 4, seed=seed, tolerance=1e-6) for seed in (1, 1, 2))
     assert first.vectors.tobytes() == again.vectors.tobytes()
-    # A residual of 1e-8 over the gap between two eigenvalues bounds the error of a vector.
     assert first.vectors == pytest.approx(other.vectors, abs=1e-5)
     largest = np.abs(first.vectors).argmax(axis=0)
     assert (first.vectors[largest, range(4)] > 0).all()
@@ -81,14 +89,14 @@ def test_sign_is_defined_and_seed_only_starts_the_search():
 def test_fewer_samples_than_directions_is_exact():
     dosage = cohort(np.random.default_rng(5), n_samples=6)
     matrix, _ = relationship(dosage)
-    found = pca.pca(dosage, 5)
+    found = pca.pca(dosage, 5, tolerance=1e-8)
     assert found.values == pytest.approx(np.linalg.eigvalsh(matrix)[::-1][:5], rel=1e-10, abs=1e-12)
     assert found.vectors.T @ found.vectors == pytest.approx(np.eye(5), abs=1e-10)
 
 
 def test_duplicated_samples_have_equal_coordinates():
     dosage = cohort(np.random.default_rng(6), n_samples=30)
-    found = pca.pca(np.ascontiguousarray(np.concatenate([dosage, dosage], axis=1)), 3)
+    found = pca.pca(np.ascontiguousarray(np.concatenate([dosage, dosage], axis=1)), 3, tolerance=1e-7)
     assert found.vectors[:30] == pytest.approx(found.vectors[30:], abs=1e-9)
 
 
@@ -125,31 +133,7 @@ def test_k_must_fit(k):
 
 def test_refuses_floats():
     with pytest.raises(ValueError, match="int8"):
-        pca.scaling(np.zeros((2, 2)))  # type: ignore[arg-type]
-
-
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), cut=st.integers(1, 59), sample_cut=st.integers(0, 20))
-def test_chunks_and_threads_change_no_bit(seed, cut, sample_cut):
-    rng = np.random.default_rng(seed)
-    dosage = cohort(rng, n_samples=20, n_variants=60, missing=0.1)
-    weights = rng.normal(size=(20, 3))
-
-    def product(variant_cuts, sample_cuts):
-        out = np.zeros((20, 3))
-        commons = [np.zeros(3) for _ in sample_cuts[1:]]
-        for start, stop in itertools.pairwise(variant_cuts):
-            mean, scale = pca.scaling(dosage[start:stop])
-            loadings = pca.scores(dosage[start:stop], mean, scale, weights)
-            for part, common in enumerate(commons):
-                samples = slice(sample_cuts[part], sample_cuts[part + 1])
-                pca.accumulate(dosage[start:stop], mean, scale, loadings, samples, out, common)
-        return out + commons[-1]
-
-    whole = product([0, 60], [0, 20])
-    assert whole.tobytes() == product([0, cut, 60], [0, sample_cut, 20]).tobytes()
-    matrix, n_variants = relationship(dosage)
-    assert whole == pytest.approx(matrix @ weights * n_variants, rel=1e-9, abs=1e-9)
+        pca.pca(np.zeros((2, 2)), 1)  # type: ignore[arg-type]
 
 
 @settings(max_examples=10, deadline=None)
@@ -157,10 +141,10 @@ def test_chunks_and_threads_change_no_bit(seed, cut, sample_cut):
 def test_allele_swap_and_order_change_nothing(seed):
     rng = np.random.default_rng(seed)
     dosage = cohort(rng, n_samples=40, n_variants=200)
-    base = pca.pca(dosage, 2)
+    base = pca.pca(dosage, 2, tolerance=1e-6)
     swap = rng.random(len(dosage)) < 0.5
     swapped = np.where((dosage >= 0) & swap[:, None], 2 - dosage, dosage).astype(np.int8)
     order = rng.permutation(40)
-    other = pca.pca(np.ascontiguousarray(swapped[rng.permutation(len(dosage))][:, order]), 2)
+    other = pca.pca(np.ascontiguousarray(swapped[rng.permutation(len(dosage))][:, order]), 2, tolerance=1e-6)
     assert other.values == pytest.approx(base.values, rel=1e-8)
     assert np.abs((other.vectors * base.vectors[order]).sum(axis=0)) == pytest.approx(np.ones(2), abs=1e-6)

@@ -1,8 +1,5 @@
 """What a build keeps: every value, in a type that holds it, whatever comes late, long, wide or mixed in a file."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import zarr
@@ -11,6 +8,7 @@ from genomics_dc.errors import InputError, ResourceError
 from genomics_dc.store import StoreView, build_store, schema, verify_store
 from genomics_dc.store.planning import plan_store
 from tests.builders import VCF_DECLARATIONS, random_records, write_vcf
+from tests.peak_memory import run_and_measure
 
 PL = '##FORMAT=<ID=PL,Number=G,Type=Integer,Description="Likelihoods">'
 TEXT = '##INFO=<ID=TX,Number=1,Type=String,Description="Text">'
@@ -266,21 +264,14 @@ def test_too_little_memory_is_said_before_anything_is_written(tmp_path):
 
 
 BUILDER = """
-import resource, sys
+import sys
 from genomics_dc.store import build_store
 build_store(sys.argv[1], sys.argv[2], workers=2, memory_bytes=int(sys.argv[3]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 
 def peak_bytes(vcf, output, memory_bytes):
-    done = subprocess.run(
-        [sys.executable, "-c", BUILDER, str(vcf), str(output), str(memory_bytes)],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    return int(done.stdout)
+    return run_and_measure(BUILDER, vcf, output, memory_bytes)[1]
 
 
 @pytest.mark.slow

@@ -56,6 +56,9 @@ def test_a_whole_store(view, plain):
     np.testing.assert_array_equal(sites.position, plain["position"])
     assert sites.position.dtype == np.int32
     np.testing.assert_array_equal(sites.filters, plain["filter"])
+    assert [view.contigs[number] for number in view.contig_numbers()] == plain["contig"].tolist()
+    some = view.variants(index=range(3, N_VARIANTS, 7))
+    assert [some.contigs[number] for number in some.contig_numbers()] == plain["contig"][3::7].tolist()
     assert set(sites.n_alleles.tolist()) == {3}
     assert np.isnan(sites.quality[0])
     assert sites.quality[1] == 1

@@ -86,6 +86,8 @@ def _add(writer: Any, sites: Sites, row: int, batch: Any, v: int) -> bool:
         probability = call_probabilities(alleles, ploidy, n_alleles, by_haplotype=by_haplotype)
     else:
         by_haplotype = False
+    if (ploidy == 1).all():  # the genotypes of one copy are the alleles
+        probability = probability[:, :n_alleles]
     names = [str(sites.ref[row]), *str(sites.alt[row]).split(",")]
     writer.add_variant(
         varid=f"{sites.contig[row]}:{sites.position[row]}:{sites.ref[row]}:{sites.alt[row]}",

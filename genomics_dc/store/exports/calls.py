@@ -13,7 +13,8 @@ import numpy.typing as npt
 from genomics_dc.errors import InputError
 from genomics_dc.kernels.diploid import Diploid, diploid_calls
 from genomics_dc.store import schema
-from genomics_dc.store.read import Block, StoreView
+from genomics_dc.store.blocks import Block
+from genomics_dc.store.read import StoreView
 
 _Item = TypeVar("_Item")
 

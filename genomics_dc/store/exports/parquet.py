@@ -19,9 +19,10 @@ from genomics_dc.files import atomic_path
 from genomics_dc.provenance import Provenance
 from genomics_dc.results import PROVENANCE_KEY
 from genomics_dc.store import schema
+from genomics_dc.store.blocks import Block
 from genomics_dc.store.exports.calls import ahead
 from genomics_dc.store.exports.exported import Exported, Progress
-from genomics_dc.store.read import Block, Sites, StoreView
+from genomics_dc.store.read import Sites, StoreView
 
 _ROWS_PER_GROUP = 1_000_000
 _NOT_COLUMNS = {schema.CALL_GENOTYPE, schema.CALL_GENOTYPE_PHASED, schema.CALL_GENOTYPE_MASK}

@@ -88,6 +88,8 @@ def _writer(view: StoreView, path: Path, final: Path) -> Iterator[Any]:
             f"{final} was not written ({error}): most often the disk is full; free some space or choose another "
             "output folder; nothing was left behind"
         ) from error
+    finally:
+        path.with_name(f"{path.name}.tmp").unlink(missing_ok=True)  # of the second pass, where it was cut short
 
 
 def _write_sites(view: StoreView, path: Path, *, compress: bool) -> None:

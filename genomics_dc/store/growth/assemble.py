@@ -19,7 +19,7 @@ from genomics_dc.kernels.counts import genotype_counts
 from genomics_dc.store import schema
 from genomics_dc.store.chunks import ArrayMeta, encode
 from genomics_dc.store.growth.fields import Shape, absent, is_whole_missing, meta_of
-from genomics_dc.store.growth.parts import Held, Part
+from genomics_dc.store.growth.parts import Held, Part, forget
 from genomics_dc.store.growth.proof import Proofs, Proven
 from genomics_dc.store.growth.records import IDENTITY, RecordRules
 from genomics_dc.store.growth.sites import SiteTable
@@ -228,8 +228,12 @@ class Assembly:
         for name, meta in self._metas.items():
             if meta.dimensions[1:2] == (schema.DIM_SAMPLES,) and name not in _OF_GENOTYPE:
                 self._call_array(made, name, meta, band, held, proven)
+                for chunks in held:
+                    forget(chunks, name)
         if schema.CALL_GENOTYPE in self._metas:
             self._genotype_arrays(made, band, held, proven)
+            for chunks in held:
+                forget(chunks, schema.CALL_GENOTYPE)
         for name, meta in self._metas.items():
             if meta.dimensions[1:2] != (schema.DIM_SAMPLES,):
                 self._site_array(made, name, meta, band, held, proven)
@@ -300,6 +304,7 @@ class Assembly:
             if there.size and mine.size:
                 known = None if lacking is None else lacking[there]
                 values = part.take(name, rows[there], columns[mine], shape, chunks, known)
+                forget(chunks, name, int(columns[mine].max()) // part.reader(name).chunks[1])
                 if values.shape[:2] == lead:
                     return values
                 pieces.append((there, mine, values))
@@ -359,9 +364,14 @@ class Assembly:
                 rows = part.rows[first:stop]
                 there = np.flatnonzero(rows >= 0)
                 columns = np.sort(part.columns[part.columns >= 0])
-                if there.size and columns.size:
-                    values = part.take(name, rows[there], columns, part.shapes[name], chunks)
+                width = part.reader(name).chunks[1]
+                for number in np.unique(columns // width) if there.size else ():
+                    if not known[there].any():
+                        break
+                    some = columns[columns // width == number]
+                    values = part.take(name, rows[there], some, part.shapes[name], chunks)
                     known[there] &= is_whole_missing(values, part.shapes[name])
+                    forget(chunks, name, int(number))
             held[0][key] = known
         return known
 

@@ -1,4 +1,4 @@
-"""What stands beside the arrays over variants and samples: sums by sample, and the order of INFO keys."""
+"""What stands beside the arrays over variants and samples: sums by sample, and the order of the keys of records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genomics_dc.kernels import counts, genotypes
 from genomics_dc.store import schema
 from genomics_dc.store.growth.parts import Part
 from genomics_dc.store.layout import Grid
-from genomics_dc.store.writer import StoreWriter
+from genomics_dc.store.writer import StoreWriter, put_orders
 
 _CLASSES = len(schema.GENOTYPE_CLASSES)
 
@@ -52,33 +52,28 @@ def _counts_of(part: Part) -> npt.NDArray[np.int64]:
     return sums
 
 
-def write_info_order(writer: StoreWriter, parts: Sequence[Part], grid: Grid, n_variants: int) -> None:
-    """Write the order of the INFO keys of each record, when every part remembers it; of the first part that has it."""
-    if not all(part.has(schema.INFO_ORDER) for part in parts):
-        return
+def write_orders(writer: StoreWriter, parts: Sequence[Part], grid: Grid, n_variants: int) -> None:
+    """Write the order of the keys of each record, when every part remembers it; of the first part that has it."""
+    for name, table in ((schema.INFO_ORDER, schema.INFO_ORDERS), (schema.FORMAT_ORDER, schema.FORMAT_ORDERS)):
+        if all(part.has(name) for part in parts):
+            _write_order(writer, parts, grid, n_variants, name, table)
+
+
+def _write_order(
+    writer: StoreWriter, parts: Sequence[Part], grid: Grid, n_variants: int, name: str, table: str
+) -> None:
     known: dict[str, int] = {}
     numbers = np.full(n_variants, -1, dtype=np.int64)
     for part in parts:
-        orders = [str(one) for one in part.reader(schema.INFO_ORDERS).read()]
-        table = np.array([known.setdefault(one, len(known)) for one in orders] or [0], dtype=np.int64)
+        orders = [str(one) for one in part.reader(table).read()]
+        number = np.array([known.setdefault(one, len(known)) for one in orders] or [0], dtype=np.int64)
         fresh = (numbers < 0) & (part.rows >= 0)
-        numbers[fresh] = table[part.reader(schema.INFO_ORDER).read()[part.rows[fresh]]]
+        numbers[fresh] = number[part.reader(name).read()[part.rows[fresh]]]
     # numbered by their first record, as when all is built at once
     used, first = np.unique(numbers, return_index=True)
     rank = np.empty(len(known) or 1, dtype=np.int64)
     by_first = used[np.argsort(first)]
     rank[by_first] = np.arange(len(by_first))
     names = {number: order for order, number in known.items()}
-    writer.put_small(
-        schema.INFO_ORDER,
-        rank[numbers].astype(np.int32),
-        (schema.DIM_VARIANTS,),
-        "Which of derived/info_orders a record has",
-        chunk=grid.variants,
-    )
-    writer.put_strings(
-        schema.INFO_ORDERS,
-        [names[int(number)] for number in by_first],
-        ("info_orders",),
-        "Keys of INFO in the order of a record, ; between",
-    )
+    told = [names[int(number)] for number in by_first]
+    put_orders(writer, name, told, rank[numbers].astype(np.int32), chunk=grid.variants)

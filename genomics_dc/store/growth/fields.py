@@ -20,9 +20,9 @@ from genomics_dc.store.columns import (
     DIM_GENOTYPES,
     DIM_PLOIDY,
     INTEGER_TYPES,
+    genotypes_axis,
     integer_rank,
     missing_and_fill,
-    n_genotypes,
 )
 from genomics_dc.store.layout import DIM_FILTERS, Grid, packed_size
 
@@ -64,7 +64,7 @@ def shapes_of(files: StoreFiles) -> dict[str, Shape]:
     found = {}
     for name in files.names:
         meta = files.array(name).meta
-        if meta.dimensions[:1] == (schema.DIM_VARIANTS,) and "/" not in name:
+        if meta.dimensions[:1] == (schema.DIM_VARIANTS,) and ("/" not in name or name == schema.GENOTYPE_JOINS):
             found[name] = shape_of(meta)
     return found
 
@@ -86,7 +86,7 @@ def joined_shapes(
             if shape.inner in sizes:
                 sizes[shape.inner] = max(sizes[shape.inner], shape.width)
     if any(schema.CALL_GENOTYPE in part for part in parts) and sizes[DIM_GENOTYPES]:
-        sizes[DIM_GENOTYPES] = n_genotypes(sizes[DIM_ALLELES], sizes[DIM_PLOIDY])
+        sizes[DIM_GENOTYPES] = genotypes_axis(sizes[DIM_ALLELES], sizes[DIM_PLOIDY], sizes[DIM_GENOTYPES])
     if sizes[DIM_ALLELES]:
         sizes[DIM_ALT_ALLELES] = sizes[DIM_ALLELES] - 1
     joined = {}
@@ -178,6 +178,9 @@ def absent(name: str, shape: Shape, lead: tuple[int, ...], *, whole_record: bool
     out = np.empty((*lead, *shape.tail), dtype=dtype)
     if shape.dtype == "bool":
         out[...] = name == schema.CALL_GENOTYPE_MASK
+        return out
+    if name == schema.GENOTYPE_JOINS:
+        out[...] = 0
         return out
     missing, fill = sentinels(shape.dtype)
     out[...] = missing

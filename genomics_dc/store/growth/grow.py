@@ -21,17 +21,18 @@ from genomics_dc.store import schema
 from genomics_dc.store.access import StoreFiles
 from genomics_dc.store.columns import INTEGER_TYPES, Widths, integer_rank
 from genomics_dc.store.growth.assemble import Assembled, Assembly, Progress
-from genomics_dc.store.growth.beside import write_info_order, write_sample_counts
+from genomics_dc.store.growth.beside import write_orders, write_sample_counts
 from genomics_dc.store.growth.fields import Shape, grown_grid, joined_shapes, shapes_of
 from genomics_dc.store.growth.header import Part as HeaderPart
 from genomics_dc.store.growth.header import joined_header
+from genomics_dc.store.growth.memory import bands_at_once
 from genomics_dc.store.growth.parts import Part
 from genomics_dc.store.growth.proof import OWN_THRESHOLDS, Proofs, Thresholds, write_blocks
 from genomics_dc.store.growth.records import OWN_COUNTED
 from genomics_dc.store.growth.sites import JoinedSites, SiteTable, join_sites, read_sites
 from genomics_dc.store.layout import DIM_FILTERS, Grid
 from genomics_dc.store.pipeline import meta_information
-from genomics_dc.store.plan import columns_of, rows_in_chunk
+from genomics_dc.store.plan import DEFAULT_MEMORY_BYTES, columns_of, rows_in_chunk
 from genomics_dc.store.seal import Seal
 from genomics_dc.store.vcf.header import VcfHeader, parse_header
 from genomics_dc.store.writer import StoreWriter
@@ -138,6 +139,7 @@ def grow(
     proving: Proving | None = None,
     may_link: bool = False,
     threads: int = 2,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress,
 ) -> Grown:
     """Write the store that `union` plans into `folder`, which is empty or absent, and seal it.
@@ -150,6 +152,8 @@ def grow(
         Reference blocks; those of samples that the whole does not have are left out.
     may_link
         Whether files of the first source may be taken over as hard links.
+    memory_bytes
+        The most memory to take; what is written does not depend on it.
     """
     parts = union.parts()
     proving = proving or Proving()
@@ -161,6 +165,9 @@ def grow(
     proofs = _proofs(union, parts, proving)
     shapes = _with_room_for_depth(shapes, proofs)
     grid = _grid(union, shapes)
+    threads = bands_at_once(
+        parts, table, grid, shapes, blocks_of=proving.blocks_of, threads=threads, memory_bytes=memory_bytes
+    )
     grown = union.joined.n_holders > 1
     for part in parts:
         if not part.keeps_all_samples:
@@ -185,7 +192,7 @@ def grow(
     _write_small(writer, union, grid)
     if schema.CALL_GENOTYPE in shapes:
         write_sample_counts(writer, parts, grid, len(table), done.proven_by_sample)
-    write_info_order(writer, parts, grid, len(table))
+    write_orders(writer, parts, grid, len(table))
     if proving.blocks_of or proving.thresholds is not None:
         _write_blocks(writer, union, proving, grid)
     seal = writer.close(

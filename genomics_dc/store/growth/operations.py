@@ -29,7 +29,8 @@ from genomics_dc.store.growth.proof import (
     without_carried,
 )
 from genomics_dc.store.growth.sites import Rows, SiteTable
-from genomics_dc.store.plan import PLAN_VERSION
+from genomics_dc.store.plan import DEFAULT_MEMORY_BYTES, PLAN_VERSION
+from genomics_dc.store.remote import as_url, is_url
 from genomics_dc.store.staging import next_generation, staged_store
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -91,6 +92,7 @@ def append_store(
     callable_depth_reads: int = DEFAULT_BED_DEPTH_READS,
     thresholds: Thresholds | None = None,
     workers: int = 2,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress | None = None,
 ) -> Growth:
     """Append records, people, or reference blocks to a store; return what was done.
@@ -117,9 +119,13 @@ def append_store(
         What proves 0/0. A store keeps the thresholds that it was first given.
     workers
         Threads to use.
+    memory_bytes
+        The most memory to take; the result does not depend on it.
 
     Raises
     ------
+    ResourceError
+        When `memory_bytes` are too few.
     InputError
         When a sample or a record is in the store already, the genome build or a contig is another, or a file is wrong.
     StoreError
@@ -147,6 +153,7 @@ def append_store(
                 scratch,
                 reference=reference,
                 workers=workers,
+                memory_bytes=memory_bytes,
                 plan=plan,
                 keep_info_order=schema.INFO_ORDER in base.files,
                 local_alleles=_LOCAL_ALLELES in base.files,
@@ -171,6 +178,7 @@ def append_store(
             proving=proving,
             may_link=True,
             threads=workers,
+            memory_bytes=memory_bytes,
             progress=tell,
         )
     tell("Done", 1.0)
@@ -183,12 +191,14 @@ def merge_stores(
     *,
     force: bool = False,
     workers: int = 2,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress | None = None,
 ) -> Growth:
     """Write a store that holds the people and the records of several; return what was done.
 
     The stores have different people, or the same people and different records. They stay as they are. See
-    `append_store` for when two records are the same, and what a person without one is.
+    `append_store` for when two records are the same, and what a person without one is. `memory_bytes` are the most
+    memory to take.
 
     Raises
     ------
@@ -226,6 +236,7 @@ def merge_stores(
             note="of " + " and ".join(source.files.seal.store_hash for source in sources),
             proving=Proving(blocks, thresholds),
             threads=workers,
+            memory_bytes=memory_bytes,
             progress=tell,
         )
     tell("Done", 1.0)
@@ -262,9 +273,11 @@ def _silent(_step: str, _share: float) -> None:
 
 
 def refuse_remote(store: str | os.PathLike[str]) -> None:
-    """Raise UsageError for a store in an object store."""
-    if "://" in str(store):
-        raise UsageError(f"{store} is in an object store, where stores are read; copy it here, change it, copy it back")
+    """Raise UsageError for a store in an object store, or one that a web server gives."""
+    if is_url(store):
+        raise UsageError(
+            f"{as_url(store)} is elsewhere, where stores are read; copy it here, change it, publish it again"
+        )
 
 
 def _refuse_unfinished(source: Source) -> None:

@@ -160,6 +160,15 @@ class Part:
         return True
 
 
+def forget(held: Held, name: str, before: int | None = None) -> None:
+    """Drop the decoded chunks of an array over samples, those of samples before chunk `before` alone when it is given.
+
+    A band of a wide cohort is far greater than one chunk of it, and memory is to hold the latter.
+    """
+    for key in [key for key in held if key[0] == name and (before is None or key[1][1] < before)]:
+        del held[key]
+
+
 def _all(meta: ArrayMeta, coords: tuple[int, ...], *, value: bool) -> bytes:
     """Return the chunk of a bool array in which all values are the same; it is compressed once for all such chunks."""
     shape = tuple(span.stop - span.start for span in meta.extent(coords))

@@ -12,7 +12,7 @@ from genomics_dc.kernels.counts import allele_counts
 from genomics_dc.store import schema
 from genomics_dc.store.columns import DIM_ALT_ALLELES, INTEGER_TYPES, integer_rank
 from genomics_dc.store.growth.fields import STRING, Shape, absent, is_missing, sentinels
-from genomics_dc.store.growth.parts import Held, Part
+from genomics_dc.store.growth.parts import Held, Part, forget
 from genomics_dc.store.growth.proof import Proven
 from genomics_dc.store.growth.sites import Rows, SiteTable
 
@@ -254,6 +254,7 @@ class RecordRules:
                 for copy in range(1, calls.shape[2]):
                     called |= calls[..., copy] >= 0
                 with_data[again] += called.sum(axis=1)
+            forget(chunks, schema.CALL_GENOTYPE)
         return counts, with_data
 
     def _take_stored(

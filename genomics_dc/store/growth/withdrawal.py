@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from genomics_dc.errors import InputError, UsageError
+from genomics_dc.errors import InputError, ResourceError, UsageError
 from genomics_dc.provenance import JsonValue
 from genomics_dc.store import schema
 from genomics_dc.store.access import StoreFiles
 from genomics_dc.store.growth.grow import Proving, Source, Union, grow
 from genomics_dc.store.growth.operations import refuse_remote, stored_blocks
 from genomics_dc.store.growth.proof import thresholds_of
+from genomics_dc.store.plan import DEFAULT_MEMORY_BYTES
 from genomics_dc.store.staging import StagedGeneration, generation_path, generations, next_generation, sweep_generations
 from genomics_dc.store.writer import StoreWriter
 
@@ -55,6 +56,7 @@ def drop_samples(
     samples: Iterable[str],
     *,
     workers: int = 2,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress | None = None,
 ) -> Receipt:
     """Drop people from a store, and every older generation of it; return the receipt.
@@ -69,6 +71,9 @@ def drop_samples(
         The store; it becomes its next generation.
     samples
         Opaque sample ids.
+    memory_bytes
+        The most memory to take. Where it is too little, the people are unreadable all the same; give the command again
+        with more, and they are gone.
 
     Raises
     ------
@@ -83,6 +88,17 @@ def drop_samples(
     wanted = list(dict.fromkeys(str(name) for name in samples))
     if not wanted:
         raise UsageError("no sample was given to drop")
+    try:
+        return _drop(final, wanted, workers, memory_bytes, tell)
+    except ResourceError as error:
+        raise ResourceError(
+            f"{error}; the dropping is not finished, and something of these people may still be on the disk: give the "
+            "same command again"
+        ) from error
+
+
+def _drop(final: Path, wanted: list[str], workers: int, memory_bytes: int, tell: Progress) -> Receipt:
+    """Make people unreadable, rewrite the chunks that hold them, and remove every older generation."""
     tell("Making unreadable", 0.0)
     if _are_there(StoreFiles(final), wanted, final):
         with next_generation(final) as made:
@@ -108,6 +124,7 @@ def drop_samples(
             proving=None if thresholds is None else Proving(stored_blocks(source, made.scratch), thresholds),
             may_link=True,
             threads=workers,
+            memory_bytes=memory_bytes,
             progress=tell,
         )
     removed += sweep_generations(final)

@@ -20,6 +20,11 @@ _DECLARATION = re.compile(r"##(INFO|FORMAT|FILTER|contig)=<(.*)>\s*")
 _VERSION = re.compile(r"##fileformat=VCFv(\S+)")
 
 
+def meta_lines(text: str) -> str:
+    """Return the lines of a header before the column line, each with its line feed."""
+    return text[: text.rfind("\n#CHROM") + 1]
+
+
 @dataclass(frozen=True)
 class Field:
     """A field of INFO or FORMAT, with Number ("1", "A", "R", "G", ".") and Type ("Integer") as the header has them."""

@@ -45,7 +45,7 @@ class Operation:
     def state(self, folder: Path) -> str:
         """Return "before", "after", or "between" where the operation has such a state; anything else fails the test."""
         store = folder / STORE
-        for older in sorted((folder / f".{STORE}.generations").glob("*")):
+        for older in sorted((folder / f".{STORE}.generations").glob("[0-9]*")):
             assert is_whole(older), f"{self.name}: generation {older.name} is damaged"
             if self.between is None:
                 assert content(older) == self.content_before, f"{self.name}: generation {older.name} is another store"

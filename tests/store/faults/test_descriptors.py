@@ -52,7 +52,7 @@ def test_few_descriptors_to_change(name, operations, machine, tmp_path):
     change_with_few(operations(name), machine, tmp_path, SHORT)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_any_number_of_descriptors_to_change(name, operations, machine, tmp_path):
     change_with_few(operations(name), machine, tmp_path, LONG)
@@ -63,7 +63,7 @@ def test_few_descriptors_to_read(command, machine, cohort_store, tmp_path):
     read_with_few(command, machine, cohort_store, tmp_path, SHORT)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", COMMANDS)
 def test_any_number_of_descriptors_to_read(command, machine, cohort_store, tmp_path):
     read_with_few(command, machine, cohort_store, tmp_path, LONG)

@@ -76,7 +76,7 @@ def test_a_read_fails(command, machine, place):
     assert try_reads(machine, place, command, SHORT, 1, FAIL, number=errno.EIO)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("sticky", [False, True])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_any_read_fails(command, sticky, machine, place):
@@ -88,19 +88,19 @@ def test_every_read_comes_short(command, machine, place):
     try_reads(machine, place, command, 1, 3, COMES_SHORT, sticky=True)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", COMMANDS)
 def test_any_read_comes_short(command, machine, place):
     try_reads(machine, place, command, LONG, 4, COMES_SHORT)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", COMMANDS)
 def test_any_file_ends_too_early(command, machine, place):
     try_reads(machine, place, command, LONG, 5, END, sticky=True)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
 def test_any_file_cannot_be_opened(command, number, machine, place):
@@ -145,7 +145,7 @@ def test_the_vcf_cannot_be_read(action, machine, vcf_place):
     build_from_bad_disk(machine, vcf_place, 1, 7, action, sticky=action != FAIL)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("action", [FAIL, COMES_SHORT, END])
 @pytest.mark.parametrize("sticky", [False, True])
 def test_the_vcf_cannot_be_read_anywhere(action, sticky, machine, vcf_place):

@@ -65,14 +65,14 @@ def test_killed_at_a_change(name, operations, machine, tmp_path):
     kill_at_calls(operations(name), machine, tmp_path, SHORT, seed=1)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_killed_at_fifty_changes(name, operations, machine, tmp_path):
     states = kill_at_calls(operations(name), machine, tmp_path, LONG, seed=2)
     assert "before" in states
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_killed_at_fifty_moments(name, operations, machine, tmp_path):
     states = kill_at_times(operations(name), machine, tmp_path, LONG, seed=3)

@@ -114,7 +114,7 @@ def test_readers_see_the_old_or_the_new(operations, machine, tmp_path, record_pr
     record_property("tally", {**tally, "published": n_published})
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_thousand_readers_see_the_old_or_the_new(operations, machine, tmp_path, record_property):
     pair = Pair(operations("replace"), machine, tmp_path)
     tally, n_published = read_while_publishing(pair, tmp_path, LONG)
@@ -197,7 +197,7 @@ def test_the_clock_is_moved_between_two_writers(operations, machine, tmp_path, y
     assert verify_store(folder / STORE, deep=True).ok
 
 
-@pytest.mark.parametrize("years", [1, pytest.param(-1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("years", [1, pytest.param(-1, marks=pytest.mark.exhaustive)])
 def test_a_moved_clock_does_not_let_a_second_writer_in(operations, machine, tmp_path, years):
     """While one writer works, another's clock says that the first one's lease has run out, or has not begun."""
     operation = operations("replace")

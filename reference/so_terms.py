@@ -34,6 +34,10 @@ SEVERITY = (
 
 _RANK = {term: rank for rank, term in enumerate(SEVERITY)}
 
+IMPACTS = ("HIGH", "MODERATE", "LOW", "MODIFIER")
+_LAST_OF_IMPACT = {"HIGH": "start_lost", "MODERATE": "protein_altering_variant", "LOW": "synonymous_variant"}
+_IMPACT_RANKS = {_RANK[term]: impact for impact, term in _LAST_OF_IMPACT.items()}
+
 FROM_CSQ = {
     "3_prime_utr": "3_prime_UTR_variant",
     "5_prime_utr": "5_prime_UTR_variant",
@@ -63,6 +67,18 @@ FROM_CSQ = {
 def rank(term: str) -> int:
     """Return the place of a term, 0 the most severe; an unlisted term ranks last."""
     return _RANK.get(term, len(SEVERITY))
+
+
+def impact(term: str) -> str:
+    """Return HIGH, MODERATE, LOW or MODIFIER as Ensembl groups the terms; an unlisted term is a MODIFIER.
+
+    Examples
+    --------
+    >>> impact("stop_gained"), impact("missense_variant"), impact("intron_variant")
+    ('HIGH', 'MODERATE', 'MODIFIER')
+    """
+    place = rank(term)
+    return next((name for last, name in _IMPACT_RANKS.items() if place <= last), IMPACTS[-1])
 
 
 def ordered(terms: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Parts of the quality of a cohort; `analyses.qc` is the door."""
