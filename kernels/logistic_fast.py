@@ -16,6 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit, kept
+from genomics_dc.kernels.exponential import (
+    EXPONENT_BIAS,
+    EXPONENT_PLACE,
+    LN2_HIGH,
+    LN2_LOW,
+    LOG2_E,
+    exp_of_small_jit,
+)
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -29,9 +37,6 @@ _NEWTON_TURNS_MAX = 12
 _FIRTH_TURNS_MAX = 25
 _RUNAWAY = 30.0
 _PIVOT_SHARE = 1e-6
-_LOG2_E = 1.4426950408889634
-_LN2_HIGH = 0.6931471803691238
-_LN2_LOW = 1.9082149292705877e-10
 
 
 def _vector_jit(function: _Function) -> _Function:
@@ -49,26 +54,13 @@ def _probabilities(
 ) -> None:
     """Fill 1 / (1 + exp(-eta)) of the first `n`, |eta| at most 700, within two units of the last digit.
 
-    exp by its series on half a power of two (Cody and Waite 1980), in steps that compile to vectors; `scale` is room.
+    exp in steps that compile to vectors (`kernels.exponential`); `scale` is room.
     """
     for s in range(n):
         value = min(max(-eta[s], -700.0), 700.0)
-        power = math.floor(value * _LOG2_E + 0.5)
-        r = (value - power * _LN2_HIGH) - power * _LN2_LOW
-        series = 1.0 + r * (1.0 / 13.0)
-        series = 1.0 + r * (1.0 / 12.0) * series
-        series = 1.0 + r * (1.0 / 11.0) * series
-        series = 1.0 + r * (1.0 / 10.0) * series
-        series = 1.0 + r * (1.0 / 9.0) * series
-        series = 1.0 + r * (1.0 / 8.0) * series
-        series = 1.0 + r * (1.0 / 7.0) * series
-        series = 1.0 + r * (1.0 / 6.0) * series
-        series = 1.0 + r * (1.0 / 5.0) * series
-        series = 1.0 + r * (1.0 / 4.0) * series
-        series = 1.0 + r * (1.0 / 3.0) * series
-        series = 1.0 + r * (1.0 / 2.0) * series
-        probability[s] = 1.0 + r * series
-        scale[s] = (np.int64(power) + 1023) << 52
+        power = math.floor(value * LOG2_E + 0.5)
+        probability[s] = exp_of_small_jit((value - power * LN2_HIGH) - power * LN2_LOW)
+        scale[s] = (np.int64(power) + EXPONENT_BIAS) << EXPONENT_PLACE
     factor = scale.view(np.float64)
     for s in range(n):
         probability[s] = 1.0 / (1.0 + probability[s] * factor[s])

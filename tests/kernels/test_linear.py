@@ -282,3 +282,12 @@ def test_places_must_be_of_the_store(places):
     prepared = linear.design(np.array([[0.0], [1.0], [3.0], [4.0]]), np.empty((4, 0)))
     with pytest.raises(ValueError, match=r"sample|place"):
         linear.place(prepared, np.array([*places, 3]), 5)
+
+
+def test_p_from_its_logarithm():
+    strength = np.concatenate([np.linspace(0, 330, 20_001), 10.0 ** np.linspace(-12, 2, 500), [np.nan, np.inf, 1e4]])
+    exact = np.array([10.0**-value if not np.isnan(value) else np.nan for value in strength])
+    normal = strength < 300
+    assert tails.p_of(strength)[normal] == pytest.approx(exact[normal], rel=3e-13)  # the power itself loses digits
+    np.testing.assert_allclose(tails.p_of(strength)[~normal], exact[~normal], rtol=1e-10, atol=5e-324)
+    assert tails.p_of(strength[:6].reshape(2, 3)).shape == (2, 3)
