@@ -67,9 +67,7 @@ def _probabilities(
 
 
 # Fused but not reordered: the two parts of ln 2 must be taken off one after the other.
-_probabilities_jit = cast(
-    "Callable[..., None]", numba.njit(nogil=True, cache=True, fastmath={"contract"})(_probabilities)
-)
+_probabilities_jit = cast("Callable[..., None]", kept(numba.njit(nogil=True, fastmath={"contract"})(_probabilities)))
 
 
 def _dots(
