@@ -131,6 +131,16 @@ def test_a_plan_is_printed_edited_and_followed(made, tmp_path):
     assert "give more with --memory" in run("plan", vcf, "--memory", "2M").stderr
 
 
+def test_growth_has_a_ceiling_of_memory_too(made, tmp_path):
+    vcf, store, _ = made
+    for words in (("append", store, vcf), ("merge", store, store, "--output", tmp_path / "m.vcz")):
+        done = run(*words, "--memory", "much")
+        assert done.returncode == 2
+        assert "--memory should be a size such as 800M or 4G" in done.stderr
+    done = run("drop-samples", store, "--samples", "nobody", "--memory", "400M")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
 @pytest.mark.parametrize("command", ["build", "plan", "info", "verify", "query", "export", "publish"])
 def test_every_command_has_an_example(command):
     assert f"Example: genomics-dc store {command}" in " ".join(run(command, "--help").stdout.split())
