@@ -55,6 +55,8 @@ def write_cohort(folder: Path) -> None:
     lines = ["sample_id\tage\tbatch\tgroup"]
     lines += [f"{name}\t{rng.normal():.4f}\t{row % 2}\t{row % 3}" for row, name in enumerate(names)]
     (folder / "more.tsv").write_text("\n".join(lines) + "\n")
+    lines = ["sample_id\tgroup", *(f"{name}\t{'north' if row % 2 else 'south'}" for row, name in enumerate(names))]
+    (folder / "groups.tsv").write_text("\n".join(lines) + "\n")
     # those with one copy on X are men; the first ten are children of the next and of the last
     lines = [
         f"family\t{name}\t{names[-1 - row] if row < 10 else 0}\t{names[10 + row] if row < 10 else 0}\t"

@@ -79,8 +79,10 @@ def build(vcf: Path, store: Path, threads: int) -> dict[str, float]:
     return {"cpu": cpu, "wall": time.perf_counter() - start, "peak": after.ru_maxrss * 1024}
 
 
-def steps_of(vcf: Path, phenotypes: Path, covariates: Path, store: Path, threads: int) -> list[Step]:
-    """Measure every step."""
+def steps_of(
+    vcf: Path, phenotypes: Path, covariates: Path, store: Path, threads: int
+) -> tuple[list[Step], dict[str, float]]:
+    """Measure every step, and reckon the bytes of results at scale."""
     taken = build(vcf, store, threads)
     view = open_store(store)
     genotypes = view.n_samples * view.n_variants
@@ -95,12 +97,15 @@ def steps_of(vcf: Path, phenotypes: Path, covariates: Path, store: Path, threads
         return one
 
     add("verify", "from genomics_dc.store import verify_store; verify_store(view.path)", genotypes, "genotype", whole)
-    add("quality", f"view.qc(threads={threads})", genotypes, "genotype", whole)
+    rows = "{}.to_arrow().nbytes / view.n_variants"
+    quality = f"found = view.qc(threads={threads})"
+    sizes = {"quality": add("quality", quality, genotypes, "genotype", whole, more=rows.format("found.variants"))}
     table = f"{str(phenotypes)!r}, covariates={str(covariates)!r}, threads={threads}"
     for n in (1, TRAITS):
         traits = [f"y{number}" for number in range(1, n + 1)]
-        call = f"view.associate({table}, traits={traits!r})"
-        add(f"linear, {n} trait{'s' * (n > 1)}", call, genotypes, "genotype", whole)
+        call = f"found = view.associate({table}, traits={traits!r})"
+        name = f"linear, {n} trait{'s' * (n > 1)}"
+        sizes[name] = add(name, call, genotypes, "genotype", whole, more=rows.format("found"))
     add("logistic, 1 trait", f"view.associate({table}, traits=['cc'], model='logistic')", genotypes, "genotype", whole)
     prune = f"view.ld_prune(r2=0.2, window_bp=200_000, threads={threads})"
     add("prune for linkage", prune, genotypes, "genotype", whole)
@@ -115,7 +120,7 @@ def steps_of(vcf: Path, phenotypes: Path, covariates: Path, store: Path, threads
     pairs = math.comb(view.n_samples, 2) * view.n_variants
     king = f"view.kinship(kinship_min=0.0442, threads={threads})"
     add("kinship, related pairs", king, pairs, "pair and variant", math.comb(SAMPLES, 2) * PRUNED)
-    return found
+    return found, {name: one["more"] * VARIANTS for name, one in sizes.items()}
 
 
 def main() -> None:
@@ -128,12 +133,14 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "cohort.vcz"
-        steps = steps_of(asked.vcf, asked.phenotypes, asked.covariates, store, asked.threads)
+        steps, sizes = steps_of(asked.vcf, asked.phenotypes, asked.covariates, store, asked.threads)
         view = open_store(store)
-        print_tables(steps, store, view.n_samples, view.n_variants, asked.threads)
+        print_tables(steps, sizes, store, view.n_samples, view.n_variants, asked.threads)
 
 
-def print_tables(steps: list[Step], store: Path, n_samples: int, n_variants: int, threads: int) -> None:
+def print_tables(
+    steps: list[Step], sizes: dict[str, float], store: Path, n_samples: int, n_variants: int, threads: int
+) -> None:
     """Print what was measured, and what it makes at scale."""
     stored = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
     a_genotype = stored / (n_samples * n_variants)
@@ -169,6 +176,7 @@ def print_tables(steps: list[Step], store: Path, n_samples: int, n_variants: int
         end="",
     )
     say(f"{2 * chunk / 2**20:,.0f} MiB as genotypes.")
+    say("Results in memory: " + "; ".join(f"{name}, {size / 1e9:,.0f} GB" for name, size in sizes.items()) + ".")
 
 
 def records_in_chunk(folder: Path) -> int:
