@@ -73,7 +73,8 @@ def source_of(view: StoreView, store: StoreView, field: str) -> Source:
 
 
 def _dosages(name: str, field: str, shown: str, block: Block) -> _Floats:
-    found = np.asarray(block[name], dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # missing is a signalling NaN, which a cast complains about
+        found = np.asarray(block[name], dtype=np.float64)
     if field == "GP":
         if found.ndim != 3 or found.shape[2] < 3:
             raise InputError(f"{shown}: GP must hold three probabilities a call to become a dosage")
