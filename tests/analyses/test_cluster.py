@@ -75,8 +75,8 @@ def test_blocks_are_read_by_the_workers_and_answers_keep_their_order(cohort, cli
     assert [answer[1:] for answer in there] == [answer[1:] for answer in here]
     assert len(here) == N_CHUNKS
     pids = {answer[0] for answer in there}
-    assert len(pids) == 2
-    assert os.getpid() not in pids
+    assert pids
+    assert pids <= set(client.run(os.getpid).values())  # one worker may have been quick enough to do all
 
 
 def test_cut_blocks_and_chosen_samples_and_variants_travel(cohort, client):
