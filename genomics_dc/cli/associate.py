@@ -20,6 +20,7 @@ from genomics_dc.cli.options import (
     RegionOption,
     StoreArgument,
     listed,
+    over_blocks,
     selected_view,
 )
 from genomics_dc.cli.progress import counting_bar
@@ -34,7 +35,7 @@ _PLINK2_SUFFIXES = frozenset({".linear", ".logistic", ".firth", ".hybrid"})
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("associate")(associate)
+    app.command("associate")(over_blocks(associate))
 
 
 def associate(

@@ -22,6 +22,7 @@ from genomics_dc.cli.options import (
     RegionOption,
     StoreArgument,
     listed,
+    over_blocks,
     selected_view,
 )
 from genomics_dc.cli.progress import counting_bar
@@ -49,11 +50,11 @@ CanonicalOption = Annotated[bool, typer.Option("--canonical", help="Look at each
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    app.command("frequencies")(frequencies)
-    app.command("spectrum")(spectrum)
-    app.command("private")(private)
-    app.command("consequence-counts")(consequence_counts)
-    app.command("gene-counts")(gene_counts)
+    app.command("frequencies")(over_blocks(frequencies))
+    app.command("spectrum")(over_blocks(spectrum))
+    app.command("private")(over_blocks(private))
+    app.command("consequence-counts")(over_blocks(consequence_counts))
+    app.command("gene-counts")(over_blocks(gene_counts))
 
 
 def frequencies(

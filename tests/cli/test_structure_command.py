@@ -15,7 +15,7 @@ from genomics_dc.analyses.view import open_store
 from genomics_dc.cli.main import app
 from genomics_dc.store import build_store
 from tests.analyses.test_projection import store
-from tests.builders import write_cohort_vcf
+from tests.builders import by_group, write_cohort_vcf
 
 LABELS = {f"old{i}": "ab"[i % 2] for i in range(100)}
 
@@ -101,7 +101,7 @@ def test_fst(folder, tmp_path):
         *("--variants-output", tmp_path / "v.parquet", "--strict", "--json"),
     )
     assert done.exit_code == 0, done.output
-    expected = open_store(folder / "old.vcz").fst(LABELS, method="wc", block_variants=50)
+    expected = open_store(folder / "old.vcz").fst(by_group(LABELS), method="wc", block_variants=50)
     assert json.loads(done.stdout)["pairs"] == expected.table.to_pylist()
     assert json.loads(done.stdout)["overall"]["fst"] == expected.overall[0]
     assert len(pd.read_parquet(tmp_path / "v.parquet")) == 400
@@ -137,7 +137,7 @@ def test_mistakes_are_one_sentence(folder, tmp_path):
     groups = ("--groups", folder / "groups.tsv")
     assert "it finds none" in fails("pca", folder / "c.vcz", "-o", out, "--project", "l.parquet", "--exact")
     assert "holds no loadings" in fails("pca", folder / "c.vcz", "-o", out, "--project", folder / "groups.tsv")
-    assert "name the column" in fails("fst", folder / "old.vcz", "-o", out, *groups)
+    assert "name the one column of the groups" in fails("fst", folder / "old.vcz", "-o", out, *groups)
     assert "hudson or wc" in fails(
         "fst", folder / "old.vcz", "-o", out, *groups, "--group-column", "pop", "--method", "nei"
     )

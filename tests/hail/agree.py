@@ -124,7 +124,7 @@ def pca(result, eigenvalues: pd.DataFrame, scores: pd.DataFrame) -> None:
 
 
 def king(result, theirs: pd.DataFrame) -> None:
-    table = result.to_pandas()
+    table = result.to_pandas().astype({"sample_id_1": str, "sample_id_2": str})
     swapped = table["sample_id_1"] > table["sample_id_2"]
     table.loc[swapped, ["sample_id_1", "sample_id_2"]] = table.loc[swapped, ["sample_id_2", "sample_id_1"]].to_numpy()
     both = beside(

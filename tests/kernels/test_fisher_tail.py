@@ -46,7 +46,9 @@ def test_scipy_agrees(table):
     ],
 )
 def test_far_below_what_a_float_holds(table):
-    assert exact_neg_log10_p(np.array([table]))[0] == pytest.approx(by_definition(*table), rel=1e-12, abs=1e-13)
+    assert exact_neg_log10_p(np.array([table]))[0] == pytest.approx(
+        by_definition(*table), rel=1e-11, abs=1e-12
+    )  # sums of logarithms of factorials
 
 
 def test_turning_the_table_changes_nothing():
@@ -56,7 +58,7 @@ def test_turning_the_table_changes_nothing():
 
 
 def test_an_empty_margin_says_nothing():
-    assert exact_neg_log10_p(np.array([[0, 0, 3, 4], [0, 5, 0, 9], [0, 0, 0, 0]])).tolist() == [0.0, 0.0, 0.0]
+    np.testing.assert_allclose(exact_neg_log10_p(np.array([[0, 0, 3, 4], [0, 5, 0, 9], [0, 0, 0, 0]])), 0.0, atol=1e-12)
     assert exact_neg_log10_p(np.empty((0, 4), dtype=np.int64)).shape == (0,)
 
 
