@@ -141,7 +141,9 @@ def test_mistakes_are_one_sentence(folder, tmp_path):
     assert "hudson or wc" in fails(
         "fst", folder / "old.vcz", "-o", out, *groups, "--group-column", "pop", "--method", "nei"
     )
-    assert "none of its 100 samples" in fails("fst", folder / "c.vcz", "-o", out, *groups, "--group-column", "pop")
+    assert "names 100 of 100 samples that the view does not have" in fails(
+        "fst", folder / "c.vcz", "-o", out, *groups, "--group-column", "pop"
+    )
     assert "no variant in common" in fails(
         *("ancestry", folder / "c.vcz", "-o", out, "--reference", folder / "old.vcz", *groups, "--group-column", "pop")
     )
