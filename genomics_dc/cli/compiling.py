@@ -83,6 +83,19 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
         "clump cohort.vcz --association some.tsv --p1 0.5 --p2 0.9 --output clumps.tsv",
         "gene-counts cohort.vcz --annotation genes.parquet --phenotypes traits.tsv --trait case -o genes.tsv",
     ),
+    (
+        "associate cohort.vcz --phenotypes traits.tsv --traits height --coding genotypic -o genotypic.tsv",
+        "associate cohort.vcz --phenotypes traits.tsv --traits case --model logistic --coding genotypic -o terms.tsv",
+        "associate cohort.vcz --phenotypes traits.tsv --traits height -o interaction.tsv "
+        "--covariates more.tsv --covariate-names age --interaction age",
+        "associate cohort.vcz --phenotypes traits.tsv --traits case --model logistic -o odds.tsv "
+        "--covariates more.tsv --covariate-names age --interaction age",
+        "associate cohort.vcz --phenotypes traits.tsv --traits height --dosage DS -o dosage.tsv",
+        "associate cohort.vcz --phenotypes traits.tsv --traits case --model logistic --dosage DS -o dosages.tsv",
+        "associate cohort.vcz --phenotypes traits.tsv --traits case --model spa -o spa.tsv",
+        "associate cohort.vcz --phenotypes traits.tsv --traits height --permutations 20 -o permuted.tsv",
+        "associate cohort.vcz --phenotypes traits.tsv --traits height --permutations 20 --adaptive -o adaptive.tsv",
+    ),
 )
 
 
