@@ -6,6 +6,7 @@ import errno
 import json
 import mmap
 import os
+import re
 import shutil
 import signal
 import struct
@@ -22,6 +23,7 @@ CHANGING = WRITE | SYNC | CREATE | MOVE
 FILLING = WRITE | CREATE
 """What a full disk refuses."""
 COUNT, FAIL, KILL, SHORT, END = 0, 1, 2, 3, 4
+_PROGRESS = re.compile(r": \d+%, \d+ s, ")
 _CONTROL = struct.Struct("<QQQqIIII1024s")
 
 
@@ -39,8 +41,8 @@ class Done:
 
     @property
     def said_one_sentence(self) -> bool:
-        """Whether stderr is one sentence of ours, and neither silence nor a traceback."""
-        lines = [line for line in self.err.splitlines() if line.strip()]
+        """Whether stderr is one sentence of ours, and neither silence nor a traceback; progress of slow work aside."""
+        lines = [line for line in self.err.splitlines() if line.strip() and not _PROGRESS.search(line)]
         return len(lines) == 1 and lines[0].startswith("genomics-dc: ")
 
 
