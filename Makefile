@@ -67,5 +67,5 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(HAIL_VENV)/.hail: pyproject.toml constraints-hail.txt | packages-run
 	$(PYTHON) -m venv $(HAIL_VENV)
-	$(HAIL_VENV)/bin/pip install --quiet --disable-pip-version-check --use-pep517 --constraint constraints-hail.txt --editable '.[hail]' pytest
+	$(HAIL_VENV)/bin/pip install --quiet --disable-pip-version-check --use-pep517 --constraint constraints-hail.txt --editable '.[hail]' hypothesis pytest
 	@touch $@
