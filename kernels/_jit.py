@@ -40,14 +40,6 @@ def jit(function: _Function) -> _Function:
     return cast(_Function, kept(numba.njit(nogil=True)(function)))
 
 
-def parallel_jit(function: _Function) -> _Function:
-    """Return `function` compiled with `numba.prange` loops spread over Numba's threads.
-
-    Only for loops whose turns write to different places: a sum across threads would depend on their number.
-    """
-    return cast(_Function, kept(numba.njit(nogil=True, parallel=True)(function)))
-
-
 def borrowing_jit(function: _Function) -> _Function:
     """Return `function` compiled without reference counts; it must not make an array (views are fine).
 

@@ -73,11 +73,6 @@ def n_words(n_samples: int) -> int:
     return (n_samples + 63) // 64
 
 
-def words_per_group(width: int) -> int:
-    """Return how many words one bit of a summary stands for."""
-    return max(1, (width + 63) // 64)
-
-
 def plane_bytes(n_samples: int) -> int:
     """Return the bytes that one variant's planes take."""
     return 24 * n_words(n_samples) + 48

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -320,8 +320,3 @@ def recast(
         place[flat == schema.INT_MISSING] = missing
         place[flat == schema.INT_FILL] = fill
     return out.reshape(*lead, *new.tail)
-
-
-def with_width(form: Form, width: int) -> Form:
-    """Return a form with another number of values."""
-    return replace(form, width=width)

@@ -214,7 +214,7 @@ def _mend_generations(output: Path) -> None:
     older = generations(output)
     if older and not os.path.lexists(output):  # the system has no exchange, and the crash came between two renames
         generation_path(output, older[-1]).rename(output)
-    for waiting in sorted(folder.glob(f"{_WAITING_PREFIX}*")):
+    for waiting in sorted(folder.glob(f"{_WAITING_PREFIX}[0-9]*")):
         number = int(waiting.name.removeprefix(_WAITING_PREFIX))
         try:
             holds = _generation_of(waiting)

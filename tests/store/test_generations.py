@@ -140,6 +140,23 @@ def test_a_crash_before_the_step_leaves_the_old_and_nothing_else(output, monkeyp
     assert StoreFiles(generation_path(output, 0)).seal.store_hash == before
 
 
+def test_a_crash_after_the_step_loses_no_generation(output, monkeypatch):
+    before = StoreFiles(output).seal.store_hash
+
+    def crash(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(staging, "_confirm", crash)
+    with pytest.raises(KeyboardInterrupt):
+        grow(output, 10)
+    monkeypatch.undo()
+    assert StoreFiles(output).seal.store_hash != before  # published
+    assert generations(output) == []  # what it replaced has no number yet
+    sweep(output)
+    assert generations(output) == [0]
+    assert StoreFiles(generation_path(output, 0)).seal.store_hash == before
+
+
 def test_without_an_exchange_of_names_a_crash_gives_the_old_store_back(output, monkeypatch):
     monkeypatch.setattr(staging, "_exchange", lambda first, second: False)
     before = StoreFiles(output).seal.store_hash
