@@ -1,8 +1,9 @@
 """Where compiled kernels are kept between processes, and when they are out of date.
 
 Numba keeps the machine code of a function until the file of that function changes. A kernel that calls another of a
-different file would so run the old one, compiled into it. Here the code lies in a folder that is named after all
-sources of all kernels: an edit in any of them, another version of Numba or of Python, and nothing old is found.
+different file would so run the old one, compiled into it. Here the code of a function is kept until its file changes,
+or one that this imports, or one that that imports. It lies in a folder that is named after all sources of all kernels,
+so that two branches do not take turns in one; a new folder begins with what the one before it held.
 
 An installation that cannot be written to may carry its folder, filled when it was installed: it is read where it lies,
 and what it lacks is kept for the user.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 from functools import cache
@@ -31,14 +33,49 @@ _FOLDER: Final = "kernels-"
 _FOLDERS_KEPT: Final = 3  # of sources that came before, as when one goes to and fro between two branches
 
 
+_IMPORT: Final = re.compile(r"^\s*(?:from|import) genomics_dc\.kernels([\w.]*)(?: import (\([^)]*\)|.*))?", re.MULTILINE)
+
+
 @cache
 def source_stamp() -> str:
     """Return a hash of the sources of all kernels, of Numba's version and of Python's: 16 hexadecimal digits."""
+    return _hash_of(_sources())
+
+
+@cache
+def _sources() -> dict[str, bytes]:
+    """Return the source of every kernel by its path under the folder of kernels."""
+    return {str(path.relative_to(_KERNELS)): path.read_bytes() for path in sorted(_KERNELS.glob("**/*.py"))}
+
+
+def _hash_of(sources: dict[str, bytes]) -> str:
     digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
-    for path in sorted(_KERNELS.glob("**/*.py")):
-        name = str(path.relative_to(_KERNELS))
-        digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for name in sorted(sources):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(sources[name]).digest())
     return digest.hexdigest()[:16]
+
+
+@cache
+def _imported_by(name: str) -> frozenset[str]:
+    """Return the sources that one imports itself."""
+    found = set()
+    for module, names in _IMPORT.findall(_sources()[name].decode()):
+        base = module.strip(".").replace(".", "/")
+        words = re.findall(r"\w+", names)
+        places = [base, *(f"{base}/{word}" for word in words)]
+        found |= {f"{place.strip('/')}{end}" for place in places for end in (".py", "/__init__.py")}
+    return frozenset(found & _sources().keys())
+
+
+@cache
+def stamp_of_source(name: str) -> str:
+    """Return a hash of one source and of all that it imports, and that these import."""
+    reached, waiting = {name}, [name]
+    while waiting:
+        more = _imported_by(waiting.pop()) - reached
+        reached |= more
+        waiting += more
+    return _hash_of({one: _sources()[one] for one in reached})
 
 
 @cache
@@ -101,9 +138,11 @@ class _Implementation(CompileResultCacheImpl):
 
 
 def _stamp_of(function: Any) -> str:
-    """Return the stamp of all kernels; a function that lives elsewhere adds the hash of its own file."""
+    """Return the stamp of a kernel's source; a function that lives elsewhere has that of all, and of its own file."""
     file = Path(function.__code__.co_filename).resolve()
-    if _KERNELS in file.parents or not file.exists():
+    if _KERNELS in file.parents:
+        return stamp_of_source(str(file.relative_to(_KERNELS)))
+    if not file.exists():
         return source_stamp()
     return source_stamp() + hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
@@ -125,6 +164,8 @@ class KernelCache(FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the code for these argument types, or None when it has to be compiled."""
         found = self._found(sig, target_context)
+        if found is None and _begun():
+            found = self._found(sig, target_context)
         if found is None and _first.is_told() and not is_complete():
             _first.tell_all()
             found = self._found(sig, target_context)  # who was told may have compiled it
@@ -148,16 +189,41 @@ class KernelCache(FunctionCache):
         if target is None:
             return
         try:
-            if not target.exists():
-                target.mkdir(parents=True, exist_ok=True)
-                _drop_old_folders(target)
+            target.mkdir(parents=True, exist_ok=True)
             super().save_overload(sig, data)
         except OSError:
             return
 
 
+@cache
+def _begun() -> bool:
+    """Make the folder for new ones, if there is none yet, of what the last one held; return whether it was made now."""
+    target = folders()[1]
+    if target is None or target.exists():
+        return False
+    try:
+        others = _other_folders(target)
+        staging = target.with_name(f".{target.name}-{os.getpid()}")
+        if others:
+            shutil.copytree(others[0], staging, copy_function=os.link, ignore=shutil.ignore_patterns("complete-*"))
+        else:
+            staging.mkdir(parents=True)
+        try:
+            staging.rename(target)
+        except OSError:  # another process was first
+            shutil.rmtree(staging, ignore_errors=True)
+        _drop_old_folders(target)
+    except OSError:
+        return False
+    return True
+
+
+def _other_folders(than: Path) -> list[Path]:
+    """Return the folders of other sources, the newest first."""
+    others = [path for path in than.parent.glob(f"{_FOLDER}*") if path != than]
+    return sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def _drop_old_folders(newest: Path) -> None:
-    others = [path for path in newest.parent.glob(f"{_FOLDER}*") if path != newest]
-    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in others[_FOLDERS_KEPT - 1 :]:
+    for path in _other_folders(newest)[_FOLDERS_KEPT - 1 :]:
         shutil.rmtree(path, ignore_errors=True)

@@ -121,7 +121,7 @@ class Scan:
     @cached_property
     def runs(self) -> list[grouping.Run]:
         """The variants cut where the kind of contig changes."""
-        return grouping.runs(self.view.extents()[0], self.view.contigs)
+        return grouping.runs(self.view.contig_numbers(), self.view.contigs)
 
     @cached_property
     def parts(self) -> dict[str, grouping.Part]:

@@ -81,7 +81,7 @@ def grouped(blocks: Iterable[Packed], size: int) -> Iterator[Packed]:
 
 def autosomal(view: StoreView, what: str) -> StoreView:
     """Return the view of the autosomal variants; raise InputError, naming `what` needs them, when there is none."""
-    contig = np.asarray(view.extents()[0])
+    contig = view.contig_numbers()
     names = np.asarray(view.contigs, dtype=object)
     keep = is_autosome(names)[contig] if len(contig) else np.zeros(0, dtype=bool)
     if not keep.any():

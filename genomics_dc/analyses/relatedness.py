@@ -189,7 +189,7 @@ def kinship_of_degree(limits: Thresholds, degree: int) -> float:
 
 def _note(view: StoreView) -> str | None:
     """Say it when all variants are of one chromosome: relatives share any one of them in whole, in half, or not."""
-    contigs = np.unique(view.extents()[0])
+    contigs = np.unique(view.contig_numbers())
     if len(contigs) > 1:
         return None
     return f"all variants are on {view.contigs[contigs[0]]}: a part of the genome, so degrees are only indicative"

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from genomics_dc.analyses.arrow_columns import numbers, text, used_numbers
 from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.kernels.allele_class import allele_classes
+from genomics_dc.kernels.vcf import vlen
 
 if TYPE_CHECKING:
     from genomics_dc.kernels.vcf.records import Strings
@@ -27,16 +28,17 @@ _MISSING, _NO_ALLELE, _COMMA, _COLON = text([".", "", ",", ":"])
 _NULL = pa.nulls(1, pa.string())[0]
 # More text than this goes into a chunk of its own: Arrow counts the bytes of a chunk in 31 bits.
 _TEXT_BYTES_MAX = 1 << 30
+_CHUNKS_AT_ONCE = 32  # what a thread reads in one go: a chunk alone is read faster than it is asked for
 
 
-def site_columns(view: StoreView) -> dict[str, pa.ChunkedArray]:
+def site_columns(view: StoreView, *, threads: int = 1) -> dict[str, pa.ChunkedArray]:
     """Return chromosome, base_pair_location, effect_allele, other_allele and variant_id, V rows each.
 
     `effect_allele` is the first ALT, null where there is none; `other_allele` is REF, and at a site of many alleles REF
     and the other ALTs, comma-separated. `variant_id` is the ID column, or contig:position:ref:alt where that is
     missing. Chromosome and alleles are dictionary-encoded; the position is one-based.
     """
-    groups = _by_text(_bands(view, _FIELDS, threads=1))
+    groups = _by_text(_bands(view, _FIELDS, threads=threads))
     parts = [_ssf_columns(_Columns.of(group, view.contigs)) for group in groups]
     return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]} if parts else {}
 
@@ -89,13 +91,15 @@ def variant_columns(view: StoreView, *, words: bool = True, position: bool = Tru
 
 
 def _bands(view: StoreView, names: Sequence[str], *, threads: int) -> list[dict[str, Any]]:
-    """Return arrays over variants as they lie in chunks, and `variant_contig` with them."""
+    """Return arrays over variants, some chunks together, and `variant_contig` with them."""
     loader = view.loader(*names)
-    bands: list[dict[str, Any]] = list(ordered_map(loader.load, loader.parts(view.sites_index()), threads=threads))
-    if not bands:
-        return bands
-    ends = np.cumsum([band["variant_allele"].shape[0] for band in bands])
-    for band, contig in zip(bands, np.split(view.contig_numbers(), ends[:-1]), strict=True):
+    rows = view.sites_index()
+    parts = list(loader.parts(rows))
+    ends = np.cumsum([len(part) for part in parts], dtype=np.int64)[_CHUNKS_AT_ONCE - 1 :: _CHUNKS_AT_ONCE]
+    spans = [span for span in np.split(rows, ends) if span.size]
+    bands: list[dict[str, Any]] = list(ordered_map(loader.load_many, spans, threads=threads))
+    contigs = np.split(view.contig_numbers(), np.cumsum([len(span) for span in spans], dtype=np.int64)[:-1])
+    for band, contig in zip(bands, contigs, strict=False):
         band["variant_contig"] = contig
     return bands
 
@@ -188,17 +192,8 @@ def _allele_columns(one: _Columns) -> dict[str, pa.Array]:
 
 def _text(parts: list[Strings]) -> pa.Array:
     """Return strings that lie apart in their buffers as one Arrow array."""
-    lengths = [part.end - part.start for part in parts]
-    offsets = np.zeros(sum(length.size for length in lengths) + 1, dtype=np.int32)
-    np.cumsum(np.concatenate(lengths), out=offsets[1:])
-    data = np.concatenate([_gathered(part, length) for part, length in zip(parts, lengths, strict=True)])
-    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
-
-
-def _gathered(words: Strings, length: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    ends = np.cumsum(length)
-    total = int(ends[-1]) if ends.size else 0
-    bytes_in_row: npt.NDArray[np.uint8] = words.data[
-        np.arange(total) + np.repeat(words.start - (ends - length), length)
-    ]
-    return bytes_in_row
+    gathered = [vlen.gather(part.data, part.start, part.end) for part in parts]
+    bases = np.cumsum([0, *(data.size for _, data in gathered)])
+    offsets = np.concatenate([[0], *(ends[1:] + base for (ends, _), base in zip(gathered, bases, strict=False))])
+    data = np.concatenate([data for _, data in gathered])
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data))

@@ -11,9 +11,9 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.errors import StoreError
+from genomics_dc.kernels.vcf import vlen
 from genomics_dc.store import chunks, schema
 from genomics_dc.store.chunks import ArrayMeta
 from genomics_dc.store.place import LocalPlace, Place
@@ -124,6 +125,44 @@ class ArrayReader:
         data, start, end = self._decoded(coords, chunks.decode_strings)
         inside = self._inside(coords)
         return data, start[inside], end[inside]
+
+    def column(self, numbers: Sequence[int]) -> npt.NDArray[Any]:
+        """Return these chunks, ascending, one below another, of an array of numbers with one chunk across.
+
+        As `chunk` does for each, with a quarter of its work where chunks are small.
+        """
+        step = self.chunks[0]
+        out = np.empty((len(numbers) * step, *self.chunks[1:]), dtype=self.dtype)
+        for place, coords, encoded in self._column_bytes(numbers):
+            into = out[place * step : (place + 1) * step]
+            self._decoded(coords, partial(chunks.decode_into, out=into), encoded)
+        return out[self._inside_column(numbers)]
+
+    def column_strings(
+        self, numbers: Sequence[int]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the same of text: a buffer of UTF-8, uint8[N], and start and end in it."""
+        parts = [
+            self._decoded(coords, chunks.vlen_of, encoded) for _, coords, encoded in self._column_bytes(numbers)
+        ]
+        try:
+            data, start, end = vlen.split_all(parts, math.prod(self.chunks))
+        except ValueError as error:
+            raise StoreError(f"{self.files.shown}: array {self.name} cannot be decoded: {error}; {MEND}") from error
+        shape, inside = (len(numbers) * self.chunks[0], *self.chunks[1:]), self._inside_column(numbers)
+        return data, start.reshape(shape)[inside], end.reshape(shape)[inside]
+
+    def _column_bytes(self, numbers: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...], bytes]]:
+        """Yield place, coordinates and checked bytes of the chunks of a column."""
+        across = (0,) * (len(self.chunks) - 1)
+        for place, (number, encoded) in enumerate(self.files.column_bytes(self.meta, numbers)):
+            yield place, (number, *across), encoded
+
+    def _inside_column(self, numbers: Sequence[int]) -> tuple[slice, ...]:
+        """Return what is not padding of chunks one below another, of which only the array's last may have some."""
+        last = self.meta.extent((numbers[-1], *(0,) * (len(self.chunks) - 1)))
+        rows = (len(numbers) - 1) * self.chunks[0] + last[0].stop - last[0].start
+        return (slice(0, rows), *(slice(0, span.stop - span.start) for span in last[1:]))
 
     def _decoded(self, coords: tuple[int, ...], decode: Any, encoded: bytes | None = None) -> Any:
         if encoded is None:
@@ -289,6 +328,28 @@ class StoreFiles:
         if hashlib.sha256(data).digest() != sha256:
             raise self._damaged(f"{describe_chunk(meta, coords)} is damaged (its SHA-256 differs)")
         return data
+
+    def column_bytes(self, meta: ArrayMeta, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Yield (number, what `chunk_bytes` returns) of ascending chunks of an array that has one chunk across."""
+        if math.prod(meta.grid[1:]) != 1:
+            raise ValueError(f"array {meta.name} has {meta.grid} chunks: more than one across")
+        across = (0,) * (len(meta.grid) - 1)
+        first = numbers[0]
+        try:
+            records = self.table.records_of(meta.name, first, numbers[-1] + 1)
+        except StoreError as error:
+            raise self._replaced() or error from None
+        offsets, sizes = records["offset"].tolist(), records["n_bytes"].tolist()
+        hashes = records["sha256"].tobytes()
+        for number in numbers:
+            at = number - first
+            try:
+                data = self.place.read(meta.file_of((number, *across))[0], offsets[at], sizes[at])
+            except FileNotFoundError:
+                data = b""
+            if hashlib.sha256(data).digest() != hashes[32 * at : 32 * at + 32]:
+                data = self.chunk_bytes(meta, (number, *across))  # which says what is wrong
+            yield number, data
 
     def file(self, key: str) -> bytes | None:
         """Return a whole file as zarr-python wants it, or None when the manifest has none of that key."""

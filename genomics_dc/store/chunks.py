@@ -165,7 +165,7 @@ class ArrayMeta:
     @cached_property
     def compression(self) -> tuple[str, int, str]:
         """How Blosc makes the array smaller: compressor, level, shuffle."""
-        return schema.compression(self.name, self.numpy_dtype)
+        return schema.compression(self.name, self.numpy_dtype, math.prod(self.inner) * self.numpy_dtype.itemsize)
 
     def _element_codecs(self) -> list[dict[str, Any]]:
         if self.is_string:
@@ -344,25 +344,35 @@ def decode(meta: ArrayMeta, encoded: bytes) -> npt.NDArray[Any]:
         words = np.empty(start.size, dtype=object)
         words[:] = Strings(data, start, end).flat()
         return words.reshape(meta.inner)
-    compressed = _unsealed(meta, encoded)
     out = np.empty(meta.inner, dtype=meta.numpy_dtype)
+    decode_into(meta, encoded, out)
+    return out
+
+
+def decode_into(meta: ArrayMeta, encoded: bytes, out: npt.NDArray[Any]) -> None:
+    """Fill contiguous `out`, of the shape of an inner chunk, with numbers; raise ValueError when it is damaged."""
+    compressed = _unsealed(meta, encoded)
     try:
         blosc.decompress(compressed, out)
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"a chunk of {meta.name} cannot be decompressed: {error}") from error
-    return out
 
 
 def decode_strings(
     meta: ArrayMeta, encoded: bytes
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return a chunk of text as a buffer uint8[N] and the places in it, int64 of the shape of the inner chunk."""
-    try:
-        data = np.frombuffer(zstd.decompress(_unsealed(meta, encoded)), dtype=np.uint8)
-    except RuntimeError as error:
-        raise ValueError(f"a chunk of {meta.name} cannot be decompressed: {error}") from error
+    data = vlen_of(meta, encoded)
     start, end = vlen.split(data, math.prod(meta.inner))
     return data, start.reshape(meta.inner), end.reshape(meta.inner)
+
+
+def vlen_of(meta: ArrayMeta, encoded: bytes) -> npt.NDArray[np.uint8]:
+    """Return a chunk of text as vlen-utf8, uint8[N]; raise ValueError when it is damaged."""
+    try:
+        return np.frombuffer(zstd.decompress(_unsealed(meta, encoded)), dtype=np.uint8)
+    except RuntimeError as error:
+        raise ValueError(f"a chunk of {meta.name} cannot be decompressed: {error}") from error
 
 
 def shard_tail_bytes(meta: ArrayMeta) -> int:

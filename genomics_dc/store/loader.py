@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,10 @@ class Loader:
     def load(self, rows: Rows) -> dict[str, npt.NDArray[Any] | Strings]:
         """Return the arrays at `rows`, int64[V], ascending and within one step; strings as places in a buffer."""
         return {name: column.rows(rows) for name, column in self._columns.items()}
+
+    def load_many(self, rows: Rows) -> dict[str, npt.NDArray[Any] | Strings]:
+        """Return the arrays at `rows`, ascending, of any number of chunks."""
+        return {name: column.many(rows) for name, column in self._columns.items()}
 
     def parts(self, rows: Rows) -> Iterator[Rows]:
         """Yield ascending rows in the parts in which `load` takes them."""
@@ -78,6 +82,23 @@ class _ColumnLoader:
         first, stop = int(local[0]), int(local[-1]) + 1
         span = self._held_band(number)[first:stop] if self.hold else self._read(number, first, stop)
         return span if len(local) == stop - first else span[local - first]
+
+    def many(self, rows: Rows) -> npt.NDArray[Any] | Strings:
+        """Return the array at rows of several chunks."""
+        parts = list(bands(rows, self.step))
+        one_across = self._reader.meta.grid[1:] == (1,) * (len(self._reader.shape) - 1)
+        if len(parts) < 2 or self._numbers is not None or not one_across:
+            return joined([self.rows(part) for part in parts])
+        numbers = [int(part[0]) // self.step for part in parts]
+        found: npt.NDArray[Any] | Strings
+        if self._is_text:
+            found = Strings(*self._reader.column_strings(numbers))
+        else:
+            found = self._reader.column(numbers)
+        if found.shape[0] == len(rows):
+            return found
+        shift = [(place - number) * self.step for place, number in enumerate(numbers)]
+        return found[np.concatenate([part + by for part, by in zip(parts, shift, strict=True)])]
 
     def _held_band(self, number: int) -> npt.NDArray[Any] | Strings:
         with self._lock:  # threads that want one chunk decode it once
@@ -138,6 +159,21 @@ class _ColumnLoader:
         if not self._is_text:
             return self._reader.shared_chunk(*grid)
         return Strings(*self._reader.chunk_strings(*grid))
+
+
+def joined(parts: Sequence[npt.NDArray[Any] | Strings]) -> npt.NDArray[Any] | Strings:
+    """Return parts of one array over variants, in order, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    strings = [part for part in parts if isinstance(part, Strings)]
+    if not strings:
+        return np.concatenate([part for part in parts if not isinstance(part, Strings)])
+    base = np.cumsum([0, *(part.data.size for part in strings)])
+    return Strings(
+        np.concatenate([part.data for part in strings]),
+        np.concatenate([part.start + at for part, at in zip(strings, base, strict=False)]),
+        np.concatenate([part.end + at for part, at in zip(strings, base, strict=False)]),
+    )
 
 
 def bands(rows: Rows, step: int) -> Iterator[Rows]:

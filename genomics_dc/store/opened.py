@@ -42,12 +42,11 @@ class Opened:
             return self._nothing(name)
         if held is None:
             loader = Loader(self.files, [name], None)
-            parts = list(bands(rows, loader.step))
+            n_parts = sum(1 for _ in bands(rows, loader.step))
             total = self.n_variants
-            if len(parts) * loader.step * 2 < total:
-                return _joined([loader.load(part)[name] for part in parts])
-            everything = np.arange(total, dtype=np.int64)
-            held = _joined([loader.load(part)[name] for part in bands(everything, loader.step)])
+            if n_parts * loader.step * 2 < total:
+                return _frozen(loader.load_many(rows)[name])
+            held = _frozen(loader.load_many(np.arange(total, dtype=np.int64))[name])
             with self._lock:
                 self._columns[name] = held
         return held if len(rows) == held.shape[0] else held[rows]
@@ -145,20 +144,6 @@ class Opened:
             length = np.maximum(self.numbers(schema.VARIANT_LENGTH, rows), 1)
             chosen &= position - 1 + length > start
         return rows[chosen]
-
-
-def _joined(parts: list[npt.NDArray[Any] | Strings]) -> npt.NDArray[Any] | Strings:
-    if len(parts) == 1:
-        return _frozen(parts[0])
-    strings = [part for part in parts if isinstance(part, Strings)]
-    if not strings:
-        return _frozen(np.concatenate([part for part in parts if not isinstance(part, Strings)]))
-    base = np.cumsum([0, *(part.data.size for part in strings)])
-    return Strings(
-        np.concatenate([part.data for part in strings]),
-        np.concatenate([part.start + at for part, at in zip(strings, base, strict=False)]),
-        np.concatenate([part.end + at for part, at in zip(strings, base, strict=False)]),
-    )
 
 
 def _frozen(values: npt.NDArray[Any] | Strings) -> npt.NDArray[Any] | Strings:

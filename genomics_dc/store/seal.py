@@ -233,8 +233,14 @@ class ChunkTable:
 
     def records(self, array: str) -> Records:
         """Return all records of an array, RECORD[n_chunks]; raise StoreError when a page of them is damaged."""
-        pages = [self._page(array, page) for page in range(self._seal.arrays[array].n_pages)]
-        return np.concatenate(pages) if pages else np.empty(0, dtype=RECORD)
+        return self.records_of(array, 0, self._seal.arrays[array].n_chunks)
+
+    def records_of(self, array: str, first: int, stop: int) -> Records:
+        """Return the records of inner chunks `first` to `stop`; raise StoreError when a page of them is damaged."""
+        begin = first // RECORDS_PER_PAGE
+        pages = [self._page(array, page) for page in range(begin, -(-stop // RECORDS_PER_PAGE))]
+        held = np.concatenate(pages) if pages else np.empty(0, dtype=RECORD)
+        return held[first - begin * RECORDS_PER_PAGE : stop - begin * RECORDS_PER_PAGE]
 
     def _page(self, array: str, page: int) -> Records:
         held = self._pages.get((array, page))

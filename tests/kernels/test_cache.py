@@ -32,14 +32,16 @@ def twice(x):
 """
 _RUN = """
 import os, sys
+from importlib import import_module
 refused = sys.argv[1]
 if refused:  # as a read-only file system answers; root may write anywhere else
     asked = os.access
     os.access = lambda path, mode: not (str(path).startswith(refused) and mode & os.W_OK) and asked(path, mode)
 from numba.core import event
 with event.install_recorder("numba:compile") as recorder:
-    from genomics_dc.kernels import _cache, caller
-    answer = caller.twice(eval(sys.argv[2]))
+    from genomics_dc.kernels import _cache
+    module, function = sys.argv[3].split(".")
+    answer = getattr(import_module(f"genomics_dc.kernels.{module}"), function)(eval(sys.argv[2]))
 print(answer, len(recorder.buffer) // 2)
 """
 
@@ -57,10 +59,10 @@ def tree(tmp_path):
     return tmp_path / "tree"
 
 
-def run(tree, *, refused="", argument="10", **environment):
+def run(tree, *, refused="", argument="10", what="caller.twice", **environment):
     """Return the answer, and how many functions were compiled, in a fresh process."""
     done = subprocess.run(
-        [sys.executable, "-c", _RUN, str(refused), argument],
+        [sys.executable, "-c", _RUN, str(refused), argument, what],
         cwd=tree,
         env={"PYTHONPATH": str(tree), "HOME": str(tree / "home"), "PATH": "/usr/bin:/bin", **environment},
         capture_output=True,
@@ -82,6 +84,17 @@ def test_an_edit_in_a_called_file_is_seen(tree):
     assert run(tree) == (12.0, 0)  # to and fro between two branches
     assert len(list((kernels / "__pycache__").glob("kernels-*"))) == 2
     assert not list((kernels / "__pycache__").glob("*.nb?"))
+
+
+def test_an_edit_leaves_what_does_not_import_the_file(tree):
+    kernels = tree / "genomics_dc" / "kernels"
+    (kernels / "apart.py").write_text(_CALLED.format(added=3))
+    assert run(tree, what="apart.step") == (13.0, 1)
+    assert run(tree) == (12.0, 2)
+    (kernels / "called.py").write_text(_CALLED.format(added=5))
+    assert run(tree, what="apart.step") == (13.0, 0)
+    assert run(tree) == (20.0, 2)
+    assert run(tree, what="apart.step") == (13.0, 0)
 
 
 def test_a_read_only_installation_is_read_and_what_it_lacks_goes_to_the_user(tree):
