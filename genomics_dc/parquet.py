@@ -4,7 +4,7 @@ A hundred traits over the same variants are a hundred row groups with the same p
 footer says for each row group where its columns lie, and nothing forbids two of them to lie in the same place. So each
 different part of a column is encoded once, by pyarrow, and the footer points to it as often as it occurs. Floats are
 stored plain: they hardly repeat, and to compress them takes longer than to write them; a part without a null is written
-from the memory where it stands.
+from the memory where it stands. A part of one word, such as the name of a trait, is written as one run.
 
 Footer: Thrift's compact protocol, of which a struct is here a list of (field number, type, value). The numbers of
 fields are those of `parquet.thrift` of the Apache Parquet format, version 2.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,11 +34,10 @@ _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _STRUCT = 1, 2,
 _NUM_ROWS, _ROW_GROUPS = 3, 4
 _GROUP_COLUMNS, _GROUP_BYTES, _GROUP_ROWS, _GROUP_OFFSET, _GROUP_COMPRESSED, _GROUP_ORDINAL = 1, 2, 3, 5, 6, 7
 _CHUNK_OFFSET, _CHUNK_META = 2, 3
-_META_VALUES, _META_BYTES, _META_COMPRESSED, _META_DATA, _META_DICTIONARY = 5, 6, 7, 9, 11
-# PageHeader, DataPageHeader; encodings
-_PAGE_TYPE, _PAGE_BYTES, _PAGE_COMPRESSED, _PAGE_DATA = 1, 2, 3, 5
-_DATA_VALUES, _DATA_ENCODING, _DATA_DEFINITION, _DATA_REPETITION = 1, 2, 3, 4
-_DATA_PAGE, _PLAIN, _RLE = 0, 0, 3
+_META_VALUES, _META_BYTES, _META_COMPRESSED, _META_DATA, _META_DICTIONARY, _META_SIZES = 5, 6, 7, 9, 11, 16
+# PageHeader, DataPageHeader
+_PAGE_BYTES, _PAGE_COMPRESSED, _PAGE_DATA = 2, 3, 5
+_DATA_VALUES = 1
 
 
 class _Reader:
@@ -46,6 +46,11 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
+
+    @property
+    def place(self) -> int:
+        """Bytes read so far."""
+        return self._at
 
     def _varint(self) -> int:
         value = shift = 0
@@ -185,14 +190,23 @@ def _footer(data: memoryview) -> bytes:
 
 
 def _encode(field: pa.Field, values: pa.Array) -> _Encoded:
-    if pa.types.is_float64(field.type) and field.nullable and len(values) > 1 and not values.null_count:
-        return _as_it_stands(field, values)
+    if field.nullable and len(values) > 1 and not values.null_count:
+        if pa.types.is_float64(field.type):
+            raw = memoryview(values.buffers()[1])[8 * values.offset : 8 * (values.offset + len(values))]
+            return _as_one(_model_of_floats(field), len(values), raw)
+        if pa.types.is_dictionary(field.type) and _is_constant(values.indices):
+            model = _encode_by_arrow(field, values[:1], "none")
+            return _as_one(model, len(values), _run_of(model, len(values)))
+    return _encode_by_arrow(field, values, "none" if pa.types.is_floating(field.type) else "zstd")
+
+
+def _encode_by_arrow(field: pa.Field, values: pa.Array, compression: str) -> _Encoded:
     sink = pa.BufferOutputStream()
     floating = pa.types.is_floating(field.type)
     parquet.write_table(
         pa.Table.from_arrays([values], schema=pa.schema([field])),
         sink,
-        compression="none" if floating else "zstd",
+        compression=compression,
         use_dictionary=not floating,
         write_statistics=not floating,
         row_group_size=max(len(values), 1),
@@ -206,29 +220,47 @@ def _encode(field: pa.Field, values: pa.Array) -> _Encoded:
     return _Encoded((data[start : start + _of(meta, _META_COMPRESSED)],), start, chunk)
 
 
-def _as_it_stands(field: pa.Field, values: pa.Array) -> _Encoded:
-    """Return floats without a null as one page of their own bytes; what is said of them is as of one value."""
-    model = _encode(field, values[:1])
-    n = len(values)
-    raw = memoryview(values.buffers()[1])[8 * values.offset : 8 * (values.offset + n)]
+@lru_cache(maxsize=256)
+def _model_of_floats(field: pa.Field) -> _Encoded:
+    """Return one value of a column of floats, encoded: all but the value and the counts is the same for any floats."""
+    return _encode_by_arrow(field, pa.array([0.0], pa.float64()), "none")
+
+
+def _is_constant(indices: pa.Array) -> bool:
+    numbers = indices.to_numpy()
+    return bool((numbers == numbers[0]).all())
+
+
+def _run_of(model: _Encoded, n: int) -> bytes:
+    """Return the numbers of a dictionary's entries in a page of `n` equal ones: their width, and one run of them."""
+    _, payload = _data_page(model)
+    length = int.from_bytes(payload[:4], "little")  # of the levels, which come first
+    width, number = payload[4 + length], payload[4 + length + 2 :]
+    return bytes([width]) + _varint(n << 1) + bytes(number)
+
+
+def _data_page(model: _Encoded) -> tuple[_Fields, bytes]:
+    """Return the header of the page of one value, and what is in it."""
+    page = model.pages[0][_of(_of(model.chunk, _CHUNK_META), _META_DATA) - model.start :]
+    reader = _Reader(bytes(page))
+    header = reader.struct()
+    return header, bytes(page)[reader.place :]
+
+
+def _as_one(model: _Encoded, n: int, raw: memoryview | bytes) -> _Encoded:
+    """Return `n` values without a null as one page, not compressed; what else is said of them is as of one value."""
     run = _varint(n << 1) + b"\1"  # all n are there
     levels = len(run).to_bytes(4, "little") + run
-    data = [(_DATA_VALUES, n), (_DATA_ENCODING, _PLAIN), (_DATA_DEFINITION, _RLE), (_DATA_REPETITION, _RLE)]
     size = len(levels) + len(raw)
-    header = _struct_bytes(
-        [
-            (_PAGE_TYPE, _I32, _DATA_PAGE),
-            (_PAGE_BYTES, _I32, size),
-            (_PAGE_COMPRESSED, _I32, size),
-            (_PAGE_DATA, _STRUCT, [(number, _I32, value) for number, value in data]),
-        ]
-    )
-    total = len(header) + size
-    meta = _with(
-        _of(model.chunk, _CHUNK_META),
-        {_META_VALUES: n, _META_BYTES: total, _META_COMPRESSED: total, _META_DATA: model.start},
-    )
-    return _Encoded((header + levels, raw), model.start, _with(model.chunk, {_CHUNK_META: meta}))
+    header, _ = _data_page(model)
+    of_values = _with(_of(header, _PAGE_DATA), {_DATA_VALUES: n})
+    head = _struct_bytes(_with(header, {_PAGE_BYTES: size, _PAGE_COMPRESSED: size, _PAGE_DATA: of_values}))
+    meta = _of(model.chunk, _CHUNK_META)
+    before = bytes(model.pages[0][: _of(meta, _META_DATA) - model.start])  # the dictionary, where there is one
+    total = len(before) + len(head) + size
+    meta = _with(meta, {_META_VALUES: n, _META_BYTES: total, _META_COMPRESSED: total})
+    meta = [entry for entry in meta if entry[0] != _META_SIZES]
+    return _Encoded((before + head + levels, raw), model.start, _with(model.chunk, {_CHUNK_META: meta}))
 
 
 def _key(name: str, values: pa.Array) -> tuple[Any, ...]:

@@ -33,7 +33,9 @@ _FOLDER: Final = "kernels-"
 _FOLDERS_KEPT: Final = 3  # of sources that came before, as when one goes to and fro between two branches
 
 
-_IMPORT: Final = re.compile(r"^\s*(?:from|import) genomics_dc\.kernels([\w.]*)(?: import (\([^)]*\)|.*))?", re.MULTILINE)
+_IMPORT: Final = re.compile(
+    r"^\s*(?:from|import) genomics_dc\.kernels([\w.]*)(?: import (\([^)]*\)|.*))?", re.MULTILINE
+)
 
 
 @cache

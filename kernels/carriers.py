@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.bits import popcount, trailing_zeros
+from genomics_dc.kernels.packed_counts import as_words
 
 
 def _count(words: npt.NDArray[np.uint64], members: npt.NDArray[np.uint64]) -> tuple[int, int, int]:
@@ -95,9 +96,7 @@ def words_of_packed(packed: npt.NDArray[np.uint8], n_words: int) -> npt.NDArray[
     """
     if packed.dtype != np.uint8 or packed.ndim != 2 or not 8 * (n_words - 1) < packed.shape[1] <= 8 * n_words:
         raise ValueError(f"packed genotypes must be uint8[V, B], B at most {8 * n_words}, not {packed.dtype}")
-    words = np.full((packed.shape[0], 8 * n_words), 0xFF, dtype=np.uint8)
-    words[:, : packed.shape[1]] = packed
-    return words.view("<u8")
+    return as_words(packed)
 
 
 def recoded(packed: npt.NDArray[np.uint8], coding: str) -> npt.NDArray[np.uint8]:

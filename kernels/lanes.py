@@ -1,7 +1,9 @@
 """Sums of rows of eight floats, in vector registers: what the compiler does not find by itself.
 
-A tile [S, 8] has one line of cache a row. `sum_rows` adds the rows of a list; it exists only in jitted code. The lanes
-are summed each by itself, in four runs over the list, so that the order of each sum hangs on the list alone.
+A tile [S, 8] has one line of cache a row. `sum_rows` adds the rows of a list, the lanes each by itself, in four runs
+over the list, so that the order of each sum hangs on the list alone. `add_products` multiplies 32 rows of two tiles
+with the doses of eight variants, which `unpack_word` gets from a word each; each sum stays in a register meanwhile.
+All three exist only in jitted code.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LANES = 8
+GROUP = 8
+"""Variants that `add_products` takes."""
+ROWS = 32
+"""Samples that `add_products` takes: those of one word."""
 _RUNS = 4
 
 
@@ -70,4 +76,111 @@ def _sum_rows(_context: Any, tile: Any, listed: Any, begin: Any, end: Any, out: 
 
 sum_rows = cast(
     "Callable[[npt.NDArray[np.float64], npt.NDArray[np.int32], int, int, npt.NDArray[np.float64]], None]", _sum_rows
+)
+
+
+def _broadcast(builder: Any, value: Any) -> Any:
+    """Return a vector of eight times a value."""
+    vector, index = ir.VectorType(value.type, LANES), ir.IntType(32)
+    nothing = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(nothing, value, ir.Constant(index, 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(index, LANES), [0] * LANES))
+
+
+def plain_unpack_word(word: int, doses: npt.NDArray[np.float64], row: int) -> None:
+    """Fill row `row` of doses [8, 32] with the 32 codes of two bits of a word, lowest first."""
+    for place in range(ROWS):
+        doses[row, place] = (int(word) >> (2 * place)) & 3
+
+
+@intrinsic
+def _unpack_word(_context: Any, word: Any, doses: Any, row: Any) -> Any:  # noqa: ARG001
+    """`plain_unpack_word` of a uint64 into a contiguous array."""
+
+    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        integers, vector = ir.VectorType(ir.IntType(64), LANES), ir.VectorType(ir.DoubleType(), LANES)
+        data = target.make_array(signature.args[1])(target, builder, arguments[1]).data
+        results = builder.bitcast(data, vector.as_pointer())
+        whole = _broadcast(builder, arguments[0])
+        for part in range(ROWS // LANES):
+            shifts = ir.Constant(integers, [2 * (part * LANES + lane) for lane in range(LANES)])
+            codes = builder.and_(builder.lshr(whole, shifts), ir.Constant(integers, [3] * LANES))
+            kind = arguments[2].type
+            place = builder.add(builder.mul(arguments[2], ir.Constant(kind, ROWS // LANES)), ir.Constant(kind, part))
+            builder.store(builder.uitofp(codes, vector), builder.gep(results, [place])).align = 8
+        return target.get_dummy_value()
+
+    return types.void(types.uint64, doses, types.intp), generate
+
+
+unpack_word = cast("Callable[[np.uint64, npt.NDArray[np.float64], int], None]", _unpack_word)
+
+
+def plain_add_products(
+    tiles: npt.NDArray[np.float64],
+    tile: int,
+    other: int,
+    row: int,
+    doses: npt.NDArray[np.float64],
+    sums: npt.NDArray[np.float64],
+) -> None:
+    """Add to sums [2, 8, 8] doses [8, 32] times tiles[tile] and tiles[other], each [S, 8], from `row` on."""
+    sums[0] += doses @ tiles[tile, row : row + ROWS]
+    sums[1] += doses @ tiles[other, row : row + ROWS]
+
+
+@intrinsic
+def _add_products(
+    _context: Any,
+    tiles: Any,
+    tile: Any,  # noqa: ARG001
+    other: Any,  # noqa: ARG001
+    row: Any,  # noqa: ARG001
+    doses: Any,
+    sums: Any,
+) -> Any:
+    """`plain_add_products` of contiguous arrays, float64[T, S, 8], [8, 32] and [2, 8, 8]."""
+
+    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        double, vector = ir.DoubleType(), ir.VectorType(ir.DoubleType(), LANES)
+
+        def array(number: int) -> Any:
+            return target.make_array(signature.args[number])(target, builder, arguments[number])
+
+        def whole(number: int) -> Any:
+            return ir.Constant(arguments[1].type, number)
+
+        n_rows = builder.extract_value(array(0).shape, 1)
+        rows = builder.bitcast(array(0).data, vector.as_pointer())
+        starts = [builder.add(builder.mul(which, n_rows), arguments[3]) for which in arguments[1:3]]
+        factors = builder.bitcast(array(4).data, double.as_pointer())
+        results = builder.bitcast(array(5).data, vector.as_pointer())
+        held = []
+        for number in range(2 * GROUP):
+            first = builder.load(builder.gep(results, [whole(number)]))
+            first.align = 8
+            held.append(cgutils.alloca_once_value(builder, first))  # type: ignore[no-untyped-call]
+        with cgutils.for_range(builder, whole(ROWS)) as loop:  # type: ignore[no-untyped-call]
+            weights = []
+            for start in starts:
+                one = builder.load(builder.gep(rows, [builder.add(start, loop.index)]))
+                one.align = 8
+                weights.append(one)
+            for v in range(GROUP):
+                place = builder.add(loop.index, whole(v * ROWS))
+                dose = _broadcast(builder, builder.load(builder.gep(factors, [place])))
+                for which in range(2):
+                    run = held[which * GROUP + v]
+                    product = builder.fmul(weights[which], dose, flags=("contract",))
+                    builder.store(builder.fadd(builder.load(run), product, flags=("contract",)), run)
+        for number, run in enumerate(held):
+            builder.store(builder.load(run), builder.gep(results, [whole(number)])).align = 8
+        return target.get_dummy_value()
+
+    return types.void(tiles, types.intp, types.intp, types.intp, doses, sums), generate
+
+
+add_products = cast(
+    "Callable[[npt.NDArray[np.float64], int, int, int, npt.NDArray[np.float64], npt.NDArray[np.float64]], None]",
+    _add_products,
 )

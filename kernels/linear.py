@@ -146,6 +146,73 @@ def place(prepared: LinearDesign, samples: npt.NDArray[np.int64], n_store_sample
     return PlacedDesign(members, prepared.n_samples, tiled(weights), squares, n_basis, prepared.tails)
 
 
+@dataclass(frozen=True)
+class Columns:
+    """Room for the estimates of a whole cohort, filled block by block: what `LinearFit` has, and p, with a row a trait.
+
+    `beta`, `standard_error`, `neg_log10_p`, `p` float64[R, N], `status` int8[R, N]; p may have size 0 where nobody
+    wants it.
+    """
+
+    beta: npt.NDArray[np.float64]
+    standard_error: npt.NDArray[np.float64]
+    neg_log10_p: npt.NDArray[np.float64]
+    p: npt.NDArray[np.float64]
+    status: npt.NDArray[np.int8]
+
+    @classmethod
+    def empty(cls, n_rows: int, n_variants: int, *, with_p: bool = True) -> Columns:
+        """Return room that is not filled."""
+        shape = (n_rows, n_variants)
+        p = np.empty(shape if with_p else (0, 0))
+        return cls(np.empty(shape), np.empty(shape), np.empty(shape), p, np.empty(shape, dtype=np.int8))
+
+
+def fit_packed_into(
+    packed: npt.NDArray[np.uint8],
+    placed: PlacedDesign,
+    columns: Columns,
+    rows: npt.NDArray[np.int64],
+    start: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """Fill the columns of some variants, the first of which is number `start`; trait j of the design is rows[j].
+
+    Parameters are those of `fit_packed`. Returns n int32[V] and frequency float64[V].
+
+    Raises
+    ------
+    ValueError
+        When the width of `packed` is not that of the store, or a row or variant has no room.
+    """
+    words = words_of_packed(packed, placed.members.size)
+    n_rows, n_variants = columns.beta.shape
+    numbers = np.ascontiguousarray(rows, dtype=np.int64)
+    if numbers.shape != placed.squares.shape or (numbers.size and not 0 <= numbers.min() <= numbers.max() < n_rows):
+        raise ValueError(f"the design has {placed.squares.size} traits; each needs one of {n_rows} rows")
+    if not 0 <= start <= start + len(packed) <= n_variants:
+        raise ValueError(f"variants {start} to {start + len(packed)} do not fit columns of {n_variants}")
+    n, frequency = np.empty(len(packed), dtype=np.int32), np.empty(len(packed))
+    fit_packed_jit(
+        words,
+        placed.members,
+        placed.n_samples,
+        placed.weights,
+        placed.squares,
+        placed.n_basis,
+        placed.tails,
+        numbers,
+        start,
+        columns.beta,
+        columns.standard_error,
+        columns.neg_log10_p,
+        columns.p,
+        columns.status,
+        n,
+        frequency,
+    )
+    return n, frequency
+
+
 def fit_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> LinearFit:
     """Return the additive effect of every variant on every trait of a placed design.
 
@@ -166,32 +233,17 @@ def fit_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> LinearFit
     ValueError
         When the width of `packed` is not that of the store.
     """
-    words = words_of_packed(packed, placed.members.size)
-    shape = (placed.squares.size, packed.shape[0])
-    found = LinearFit(
-        beta=np.empty(shape).T,
-        standard_error=np.empty(shape).T,
-        neg_log10_p=np.empty(shape).T,
-        n=np.empty(shape[1], dtype=np.int32),
-        frequency=np.empty(shape[1]),
-        status=np.empty(shape, dtype=np.int8).T,
+    n_traits = placed.squares.size
+    found = Columns.empty(n_traits, len(packed), with_p=False)
+    n, frequency = fit_packed_into(packed, placed, found, np.arange(n_traits), 0)
+    return LinearFit(
+        beta=found.beta.T,
+        standard_error=found.standard_error.T,
+        neg_log10_p=found.neg_log10_p.T,
+        n=n,
+        frequency=frequency,
+        status=found.status.T,
     )
-    fit_packed_jit(
-        words,
-        placed.members,
-        placed.n_samples,
-        placed.weights,
-        placed.squares,
-        placed.n_basis,
-        placed.tails,
-        found.beta.T,
-        found.standard_error.T,
-        found.neg_log10_p.T,
-        found.n,
-        found.frequency,
-        found.status.T,
-    )
-    return found
 
 
 def fit(

@@ -2,7 +2,8 @@
 
 The weights (covariate basis, then trait residuals) lie in tiles of eight columns, so that one sample's part of a tile
 is one line of cache and a tile of a cohort stays near the processor; the carriers of some variants are listed once and
-each tile goes over the lists. A column's sum does not depend on its neighbours, nor a variant's on others.
+each tile goes over the lists. Where many are carriers, the doses of all samples are multiplied instead, eight variants
+at a time. A column's sum does not depend on its neighbours, nor a variant's on others.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import common_genotype_jit, count_jit, list_code_jit
-from genomics_dc.kernels.lanes import LANES, sum_rows
+from genomics_dc.kernels.lanes import GROUP, LANES, ROWS, add_products, sum_rows, unpack_word
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
 from genomics_dc.kernels.status import COLLINEAR, EXACT_FIT, MONOMORPHIC, OK, TOO_FEW
-from genomics_dc.kernels.tails import _neg_log10_p_t_by_table_jit, _neg_log10_p_t_jit
+from genomics_dc.kernels.tails import _neg_log10_p_t_jit, fill_p_jit, fill_t_by_table_jit
 
 # Variants whose carriers are listed together.
 _BATCH = 128
@@ -26,6 +27,10 @@ COLLINEAR_SHARE = 1e-6
 # Below this share of unexplained variance, the residuals are summed one by one: the difference of sums loses digits.
 EXPLICIT_SHARE = 1e-3
 EXACT_SHARE = 1e-22
+# From this share of carriers on, all samples are multiplied.
+_DENSE_SHARE = 0.2
+_GROUPS_AT_ONCE = 4
+_LOWER = np.uint64(0x5555555555555555)
 
 
 def tiled(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -102,6 +107,47 @@ def _list_carriers(
 
 
 list_carriers_jit = jit(_list_carriers)
+
+
+def _multiply(
+    words: npt.NDArray[np.uint64],
+    weights: npt.NDArray[np.float64],
+    chosen: npt.NDArray[np.int64],
+    n_chosen: int,
+    first: int,
+    doses: npt.NDArray[np.float64],
+    sums: npt.NDArray[np.float64],
+) -> None:
+    """Fill column chosen[i] - first of sums [8 T, B] with the products of the dosages of variant chosen[i].
+
+    `doses` [G, W, 8, 32] is room for some groups of variants: a pair of tiles goes over all of them while it is near
+    the processor.
+    """
+    n_tiles = weights.shape[0]
+    held = np.empty((2, GROUP, LANES))
+    for start in range(0, n_chosen, GROUP * doses.shape[0]):
+        n_variants = min(n_chosen - start, GROUP * doses.shape[0])
+        n_groups = (n_variants + GROUP - 1) // GROUP
+        for i in range(GROUP * n_groups):
+            row = chosen[start + min(i, n_variants - 1)]
+            for w in range(words.shape[1]):
+                word = words[row, w]
+                missing = word & (word >> np.uint64(1)) & _LOWER
+                unpack_word(word & ~(missing | missing << np.uint64(1)), doses[i // GROUP, w], i % GROUP)
+        for tile in range(0, n_tiles, 2):
+            other = min(tile + 1, n_tiles - 1)
+            for group in range(n_groups):
+                held[:] = 0.0
+                for w in range(words.shape[1]):
+                    add_products(weights, tile, other, ROWS * w, doses[group, w], held)
+                for v in range(min(GROUP, n_variants - GROUP * group)):
+                    column = chosen[start + GROUP * group + v] - first
+                    for lane in range(LANES):
+                        sums[tile * LANES + lane, column] = held[0, v, lane]
+                        sums[other * LANES + lane, column] = held[1, v, lane]
+
+
+_multiply_jit = jit(_multiply)
 
 
 def _downdate(
@@ -182,14 +228,21 @@ def _fit(
     yy_full: npt.NDArray[np.float64],
     n_basis: int,
     tails: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.int64],
+    start: int,
     beta: npt.NDArray[np.float64],
     error: npt.NDArray[np.float64],
     neg_log10_p: npt.NDArray[np.float64],
+    p: npt.NDArray[np.float64],
+    status: npt.NDArray[np.int8],
     n_used: npt.NDArray[np.int32],
     frequency: npt.NDArray[np.float64],
-    status: npt.NDArray[np.int8],
 ) -> None:
-    """Fill beta, error, -log10 p and status [T, V], n and frequency [V] of additive effects on every trait."""
+    """Fill n and frequency [V] of additive effects on every trait, and their part of the columns of a whole cohort.
+
+    These are beta, error, -log10 p, p (none where it is of size 0) and status [R, N]: trait j is row rows[j], and the
+    first variant is `start`.
+    """
     n_all_variants = words.shape[0]
     n_traits = yy_full.size
     n_tiles = weights.shape[0]
@@ -211,10 +264,15 @@ def _fit(
     along = np.empty(n_basis)  # coefficients of the variant on the basis
     no_lift = np.zeros(n_basis)
     exact = np.zeros((n_traits, _BATCH))  # residual sums where they were summed one by one
+    power = np.empty(_BATCH, dtype=np.int64)
+    t = np.empty(_BATCH)
+    dense = np.empty(_BATCH, dtype=np.int64)
+    n_carriers = np.empty((_BATCH, 2))  # of dosage 1, and of `factor`, from the commonest
+    doses = np.empty((_GROUPS_AT_ONCE, words.shape[1], GROUP, ROWS))
     for first in range(0, n_all_variants, _BATCH):
         n_variants = min(_BATCH, n_all_variants - first)
         end = 0
-        any_missing = False
+        n_dense = 0
         for v in range(n_variants):
             row = words[first + v]
             het, hom, n_absent = count_jit(row, members)
@@ -232,15 +290,21 @@ def _fit(
             bounds[v, 0] = end
             bounds[v, 1] = end
             bounds[v, 2] = end
-            if code == OK:
-                any_missing |= n_absent > 0
+            if code == OK and n - max(n - het - hom, het, hom) >= _DENSE_SHARE * n:
+                steps[v, 0], steps[v, 1], steps[v, 2] = 1.0, 0.0, 2.0
+                n_carriers[v, 0], n_carriers[v, 1] = het, hom
+                dense[n_dense] = first + v
+                n_dense += 1
+            elif code == OK:
                 list_carriers_jit(row, members, n_samples, het, hom, n_absent, listed, end, bounds[v, 1:], steps[v])
                 end = bounds[v, 2]
+                n_carriers[v, 0], n_carriers[v, 1] = bounds[v, 1] - bounds[v, 0], bounds[v, 2] - bounds[v, 1]
         for tile in range(n_tiles):
             for v in range(n_variants):
                 add_up_jit(weights[tile], listed, bounds[v, 0], bounds[v, 1], bounds[v, 2], steps[v, 2], near, far)
                 for lane in range(LANES):
                     sums[tile * LANES + lane, v] = near[lane]
+        _multiply_jit(words, weights, dense, n_dense, first, doses, sums)
         for j in range(n_traits):
             for v in range(n_variants):
                 totals[j, v] = yy_full[j]
@@ -251,8 +315,8 @@ def _fit(
                 continue
             row = words[first + v]
             n = n_used[first + v]
-            n_near = bounds[v, 1] - bounds[v, 0]
-            n_far = bounds[v, 2] - bounds[v, 1]
+            n_near = n_carriers[v, 0]
+            n_far = n_carriers[v, 1]
             gg = n_near + steps[v, 2] * steps[v, 2] * n_far
             mean = (n_near + steps[v, 2] * n_far) / n
             for i in range(n_basis):
@@ -303,10 +367,11 @@ def _fit(
             gy_row = sums[n_basis + j]
             total_row = totals[j]
             exact_row = exact[j]
-            beta_row = beta[j, first : first + n_variants]
-            error_row = error[j, first : first + n_variants]
-            strength_row = neg_log10_p[j, first : first + n_variants]
-            status_row = status[j, first : first + n_variants]
+            begin = start + first
+            beta_row = beta[rows[j], begin : begin + n_variants]
+            error_row = error[rows[j], begin : begin + n_variants]
+            strength_row = neg_log10_p[rows[j], begin : begin + n_variants]
+            status_row = status[rows[j], begin : begin + n_variants]
             for v in range(n_variants):
                 slope = gy_row[v] / gg_rest[v]
                 rss = total_row[v] - slope * gy_row[v]
@@ -314,6 +379,9 @@ def _fit(
                 rss = max(rss, 0.0)
                 error_row[v] = math.sqrt(rss / (df[v] * gg_rest[v])) if df[v] > 0.0 else 0.0
                 beta_row[v] = slope * steps[v, 0]
+            for v in range(n_variants):
+                t[v] = beta_row[v] / (error_row[v] if error_row[v] > 0.0 else 1.0)
+            fill_t_by_table_jit(t[:n_variants], df, tails, strength_row)
             for v in range(n_variants):
                 code = codes[v]
                 if code == OK and total_row[v] < 0.0:
@@ -329,11 +397,10 @@ def _fit(
                     strength_row[v] = np.inf
                 else:
                     status_row[v] = OK
-                    t = beta_row[v] / error_row[v]
-                    if missing[v]:
-                        strength_row[v] = _neg_log10_p_t_jit(t, df[v])
-                    else:
-                        strength_row[v] = _neg_log10_p_t_by_table_jit(t, df[v], tails)
+                    if missing[v]:  # of another df than the table
+                        strength_row[v] = _neg_log10_p_t_jit(t[v], df[v])
+            if p.size:
+                fill_p_jit(strength_row, power[:n_variants], p[rows[j], begin : begin + n_variants])
 
 
 fit_packed_jit = jit(_fit)

@@ -37,17 +37,38 @@ _SINGLETON_COLUMN = SAMPLE_COLUMNS.index("singletons")
 
 
 def as_words(packed: npt.NDArray[np.uint8]) -> Words:
-    """Return packed genotypes uint8[V, B] as uint64[V, W]; places past the bytes are missing genotypes."""
+    """Return packed genotypes uint8[V, B] as uint64[V, W]; places past the bytes are missing genotypes.
+
+    Rows that have room after them, as `with_room_for_words` makes it, are not copied.
+    """
     if packed.dtype != np.uint8 or packed.ndim != 2:
         raise ValueError(f"packed must be uint8 with two dimensions (V, bytes), not {packed.dtype} with {packed.ndim}")
     n_variants, n_bytes = packed.shape
     width = (n_bytes + 7) // 8
-    if n_bytes == 8 * width and packed.flags.c_contiguous and packed.ctypes.data % 8 == 0:
-        return packed.view(np.uint64)
-    padded = np.empty((n_variants, 8 * width), dtype=np.uint8)
-    padded[:, :n_bytes] = packed
-    padded[:, n_bytes:] = 0xFF
-    return padded.view(np.uint64)
+    rows = _rows_with_room(packed, 8 * width)
+    if rows is None:
+        rows = with_room_for_words(n_variants, n_bytes).base
+        rows[:, :n_bytes] = packed
+    return rows.view(np.uint64)
+
+
+def with_room_for_words(n_variants: int, n_bytes: int) -> npt.NDArray[np.uint8]:
+    """Return uint8[V, B], not filled, whose rows begin at whole words; what lies after each says "missing"."""
+    room = np.empty((n_variants, (n_bytes + 7) // 8 * 8), dtype=np.uint8)
+    room[:, n_bytes:] = 0xFF
+    return room[:, :n_bytes]
+
+
+def _rows_with_room(packed: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8] | None:
+    """Return the same rows with the bytes after each, uint8[V, width], or None when these are not there or not set."""
+    whole = packed if packed.base is None else packed.base
+    if not isinstance(whole, np.ndarray) or whole.dtype != np.uint8 or whole.shape[1:] != (width,):
+        return None
+    begin = packed.ctypes.data - whole.ctypes.data
+    if not whole.flags.c_contiguous or packed.strides != (width, 1) or begin % width or whole.ctypes.data % 8:
+        return None
+    rows = whole[begin // width : begin // width + len(packed)]
+    return rows if (rows[:, packed.shape[1] :] == 0xFF).all() else None
 
 
 def sample_mask(n_samples: int, numbers: npt.NDArray[np.int64] | None = None) -> Words:

@@ -34,8 +34,16 @@ def repeating(n_rows, n_chunks, seed, missing):
                 [pa.array(row, pa.float64(), from_pandas=True) for row in values], type=pa.float64()
             ),
             "n": pa.chunked_array([pa.array(np.full(n_rows, k, np.int32)) for k in range(n_chunks)], type=pa.int32()),
+            "label": labels(n_rows, n_chunks),
         }
     ).replace_schema_metadata({b"made by": b"a test"})
+
+
+def labels(n_rows, n_chunks):
+    """One word in each chunk, of the few or many that any chunk has."""
+    words = pa.array([f"label {number}" for number in range(max(3 * n_chunks, 1))], pa.string())
+    parts = [pa.DictionaryArray.from_arrays(pa.array(np.full(n_rows, 3 * k, np.int16)), words) for k in range(n_chunks)]
+    return pa.chunked_array(parts, type=pa.dictionary(pa.int16(), pa.string()))
 
 
 @settings(max_examples=40, deadline=None)
@@ -52,7 +60,7 @@ def test_what_is_read_is_what_was_written(tmp_path_factory, n_rows, n_chunks, se
     again = parquet.read_table(path)
     assert again.schema.equals(table.schema, check_metadata=True)
     assert again.cast(again.schema).to_pydict() == table.to_pydict()
-    assert polars.read_parquet(path).shape == (n_rows * n_chunks, 5)
+    assert polars.read_parquet(path).shape == (n_rows * n_chunks, 6)
 
 
 def test_row_groups_share_what_repeats_and_other_programs_see_it_all(tmp_path):
@@ -71,9 +79,10 @@ def test_row_groups_share_what_repeats_and_other_programs_see_it_all(tmp_path):
         "kind": 1,
         "beta": 6,
         "n": 6,
+        "label": 6,
     }
     whole = tmp_path / "w.parquet"
-    parquet.write_table(table, whole, compression={"beta": "none", "name": "zstd"}, use_dictionary=["name", "kind"])
+    parquet.write_table(table, whole, compression={"beta": "none", "name": "zstd"}, use_dictionary=["name", "kind", "label"])
     assert path.stat().st_size < 0.7 * whole.stat().st_size
     pd.testing.assert_frame_equal(pd.read_parquet(path), pd.read_parquet(whole))
     assert polars.read_parquet(path).equals(polars.read_parquet(whole))

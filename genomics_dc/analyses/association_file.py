@@ -36,7 +36,8 @@ def write_by_batches(
         raise UsageError(f"{target}: a result of many traits is written as .parquet")
     names = scan.aligned.trait_names
     n_variants, n_tests = scan.view.n_variants, len(scan.question.tests)
-    size = traits_at_once or max(1, _BATCH_BYTES // (_ROW_BYTES * n_variants * n_tests))
+    most = traits_at_once or max(1, _BATCH_BYTES // (_ROW_BYTES * n_variants * n_tests))
+    size = -(-len(names) // -(-len(names) // most))  # batches of one size
     counts: Counter[str] = Counter()
     inflation: dict[str, float] = {}
     strongest: dict[str, Mapping[str, Any] | None] = {}
@@ -45,10 +46,10 @@ def write_by_batches(
     with (
         atomic_path(target, force=force) as temporary,
         open(temporary, "wb") as handle,
-        ThreadPoolExecutor(max_workers=1) as pool,
+        ThreadPoolExecutor(max_workers=2) as pool,
     ):
         writer: RepeatingWriter | None = None
-        pending: Future[None] | None = None
+        pending: list[Future[Any]] = []
         for first in range(0, len(names), size):
             some = scan.of_traits(first, min(first + size, len(names)))
 
@@ -57,20 +58,30 @@ def write_by_batches(
                     progress(first * n_variants + done * n, len(names) * n_variants)
 
             result = some.result(tell)
-            if pending is not None:
-                pending.result()
+            _wait(pending)
             writer = writer or RepeatingWriter(handle, result.table.schema)
-            pending = pool.submit(writer.write, result.table)
-            counts.update(result.status_counts())
-            inflation.update(result.lambda_gc())
-            strongest.update(result.strongest())
+            pending = [pool.submit(writer.write, result.table)]
+            for update, of_result in (
+                (counts.update, result.status_counts),
+                (inflation.update, result.lambda_gc),
+                (strongest.update, result.strongest),
+            ):
+                pending.append(pool.submit(_then, update, of_result))
             samples.update(result.samples_by_trait)
             notes += [note for note in result.notes if note not in notes]
         assert writer is not None
-        assert pending is not None
-        pending.result()
+        _wait(pending)
         provenance = scan.provenance(samples, notes)
         writer.close({PROVENANCE_KEY: provenance.to_json().encode()})
     kept = {name: counts[name] for name in STATUS_NAMES if name in counts}
     n_rows = len(names) * n_tests * n_variants
     return AssociationFile(target, provenance, n_rows, kept, inflation, strongest)
+
+
+def _then(update: Callable[[Any], None], make: Callable[[], Any]) -> None:
+    update(make())
+
+
+def _wait(pending: list[Future[Any]]) -> None:
+    for one in pending:
+        one.result()

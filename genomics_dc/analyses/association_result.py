@@ -18,6 +18,7 @@ from genomics_dc.analyses.genomic_control import CHI2_MEDIAN
 from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.errors import UsageError
 from genomics_dc.files import atomic_path, refuse_existing
+from genomics_dc.kernels.median import median
 from genomics_dc.kernels.status import STATUS_NAMES
 from genomics_dc.parquet import write_repeating
 from genomics_dc.provenance import Provenance
@@ -124,8 +125,11 @@ class AssociationResult(Result):
         """Return how many rows have each status, for those that occur."""
         counted = dict.fromkeys(STATUS_NAMES, 0)
         for chunk in self.table["status"].chunks:
-            names = chunk.dictionary.to_pylist()
-            for name, count in zip(names, np.bincount(chunk.indices.to_numpy(), minlength=len(names)), strict=True):
+            names, codes = chunk.dictionary.to_pylist(), chunk.indices.to_numpy()
+            if codes.size and (codes == codes[0]).all():  # most traits have one status
+                counted[names[codes[0]]] += codes.size
+                continue
+            for name, count in zip(names, np.bincount(codes, minlength=len(names)), strict=True):
                 counted[name] += int(count)
         return {name: count for name, count in counted.items() if count}
 
@@ -134,9 +138,9 @@ class AssociationResult(Result):
         found: dict[str, Mapping[str, Any] | None] = {}
         for name in self.traits:
             table = self.of_trait(name).table
-            strength = np.nan_to_num(table["neg_log_10_p_value"].to_numpy(), nan=-np.inf, posinf=np.inf)
-            row = int(strength.argmax())
-            found[name] = table.slice(row, 1).to_pylist()[0] if strength[row] > -np.inf else None
+            strength = table["neg_log_10_p_value"].to_numpy()
+            rows = np.flatnonzero(strength == np.fmax.reduce(strength))  # fmax passes over NaN
+            found[name] = table.slice(int(rows[0]), 1).to_pylist()[0] if rows.size else None
         return found
 
     def described(self, path: Path) -> AssociationFile:
@@ -171,13 +175,10 @@ class AssociationResult(Result):
         """
         from scipy import stats
 
-        found = {}
-        for name in self.traits:
-            strength = self._main(name)._column("neg_log_10_p_value")
-            strength = strength[~np.isnan(strength)]
-            middle = float(np.median(strength)) if strength.size else np.nan
-            found[name] = float(stats.chi2.isf(10.0**-middle, 1)) / CHI2_MEDIAN
-        return found
+        middles = [median(self._main(name)._column("neg_log_10_p_value")) for name in self.traits]
+        with np.errstate(under="ignore"):
+            factors = stats.chi2.isf(10.0 ** -np.array(middles), 1) / CHI2_MEDIAN
+        return dict(zip(self.traits, factors.tolist(), strict=True))
 
     def write(self, path: Path | str, *, force: bool = False, threads: int | None = None) -> Path:
         """Write Parquet, or TSV when the name ends with .tsv, whole or not at all; return the path.

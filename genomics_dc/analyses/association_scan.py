@@ -187,41 +187,54 @@ class Scan:
 
     def _estimates(self, progress: Callable[[int, int], None] | None) -> Estimates:
         """Fit every variant."""
-        n_traits, n_variants = len(self.aligned.trait_names), self.view.n_variants
-        found = Estimates(n_traits, self.question.tests, self.parts, n_variants)
-        source = self._source()
-
-        def keep(fitted: _Fitted) -> int:
-            part = self.parts[fitted.kind]
-            span = slice(fitted.start, fitted.stop)
-            for group, fit in zip(part.groups, fitted.fits, strict=True):
-                found.put(group, span, fit, part.effect_scale if fitted.packed else 1.0)
-            tested = {trait for group in part.groups for trait in group.traits}
-            rest = [trait for trait in range(n_traits) if trait not in tested]
-            if rest:
-                found.leave_out(rest, span)
-            return span.stop
-
-        for done in self._fitted(source, keep):
+        found = Estimates(len(self.aligned.trait_names), self.question.tests, self.parts, self.view.n_variants)
+        source, rows = self._source(), self.view.sites_index()
+        if cluster_in_use() is None:
+            by_block = self.in_order(partial(self._fit_block, found, source, rows), source.stored)
+        else:
+            # the workers read and fit
+            unread = replace(source, stored=source.stored.without_rows())
+            fitter = _Fitter(unread, self.parts, self.question, self.runs, rows)
+            fitted = self.in_order(partial(_fitted_block, fitter), source.stored)
+            by_block = (max(self._keep(found, one) for one in many) for many in fitted)
+        for done in by_block:
             if progress is not None:
-                progress(done, n_variants)
+                progress(done, self.view.n_variants)
         return found
 
-    def _fitted(self, source: Source, keep: Callable[[_Fitted], int]) -> Iterator[int]:
-        """Yield what `keep` makes of the fits of each task; on a cluster the workers read and fit."""
-        if cluster_in_use() is None:
-            fit = partial(_fitted, source, self.parts, self.question)
-            yield from self.in_order(fit, self._tasks(source), then=keep)
-            return
-        fitter = _Fitter(
-            replace(source, stored=source.stored.without_rows()),
-            self.parts,
-            self.question,
-            self.runs,
-            self.view.sites_index(),
-        )
-        for many in self.in_order(partial(_fitted_block, fitter), source.stored):
-            yield from map(keep, many)
+    def _fit_block(self, found: Estimates, source: Source, rows: npt.NDArray[np.int64], block: Block) -> int:
+        """Fit the variants of a block of the store, in place; return the number after the last."""
+        first = int(np.searchsorted(rows, block.index[0]))
+        for task in _tasks_of(source.read(block), first, self.runs, _VARIANTS_PER_TASK[self.question.model]):
+            part = self.parts[task.kind]
+            in_place = [
+                group
+                for group in part.groups
+                if isinstance(group.placed, linear.PlacedDesign) and part.effect_scale == 1.0
+            ]
+            if len(in_place) != len(part.groups) or self.question.coding != "additive":
+                self._keep(found, _fitted(source, self.parts, self.question, task))
+                continue
+            for group in in_place:
+                assert isinstance(group.placed, linear.PlacedDesign)
+                found.fit(group, group.placed, task.block, task.start)
+            self._leave_out(found, part, slice(task.start, task.start + len(task.block)))
+        return first + len(block)
+
+    def _keep(self, found: Estimates, fitted: _Fitted) -> int:
+        """Store the fits of some variants; return the number after the last."""
+        part = self.parts[fitted.kind]
+        span = slice(fitted.start, fitted.stop)
+        for group, fit in zip(part.groups, fitted.fits, strict=True):
+            found.put(group, span, fit, part.effect_scale if fitted.packed else 1.0)
+        self._leave_out(found, part, span)
+        return fitted.stop
+
+    def _leave_out(self, found: Estimates, part: grouping.Part, span: slice) -> None:
+        tested = {trait for group in part.groups for trait in group.traits}
+        rest = [trait for trait in range(len(self.aligned.trait_names)) if trait not in tested]
+        if rest:
+            found.leave_out(rest, span)
 
     def _permutation_columns(self, estimates: Estimates) -> dict[str, npt.NDArray[np.float64]]:
         """Return the columns of permutation p values, float64[T, V]; none when none are asked for."""

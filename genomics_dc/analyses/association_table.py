@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genomics_dc.analyses.arrow_columns import numbers
 from genomics_dc.analyses.association_groups import Group, Part
 from genomics_dc.kernels import linear, logistic
 from genomics_dc.kernels.linear_terms import TermsFit
@@ -26,12 +27,11 @@ class Estimates:
     def __init__(self, n_traits: int, tests: Sequence[str], parts: Mapping[str, Part], n_variants: int) -> None:
         self.tests = tuple(tests)
         self.n_variants = n_variants
-        shape = (n_traits * len(self.tests), n_variants)
-        self.beta = np.empty(shape)
-        self.error = np.empty(shape)
-        self.p = np.empty(shape)
-        self.strength = np.empty(shape)
-        self.status = np.empty((n_traits, n_variants), dtype=np.int8)
+        columns = linear.Columns.empty(n_traits * len(self.tests), n_variants)
+        self.beta, self.error = columns.beta, columns.standard_error
+        self.p, self.strength = columns.p, columns.neg_log10_p
+        self.status = columns.status[:n_traits]
+        self._columns = columns
         grouped = [
             tuple(
                 next((number for number, group in enumerate(part.groups) if trait in group.traits), -1)
@@ -43,6 +43,11 @@ class Estimates:
         self.slot_of_trait = [self.slots[group] for group in grouped]
         self.n = np.empty((len(self.slots), n_variants), dtype=np.int32)
         self.frequency = np.empty((len(self.slots), n_variants))
+
+    def fit(self, group: Group, placed: linear.PlacedDesign, packed: npt.NDArray[np.uint8], start: int) -> None:
+        """Fit a group's traits of one test to variants, the first of which is number `start`, and store it in place."""
+        n, frequency = linear.fit_packed_into(packed, placed, self._columns, np.array(group.traits), start)
+        self._put_by_slot(group, slice(start, start + len(packed)), n, frequency)
 
     def put(
         self, group: Group, span: slice, fitted: linear.LinearFit | logistic.LogisticFit | TermsFit, scale: float
@@ -68,9 +73,15 @@ class Estimates:
             self.strength[rows, span] = of_test
             self.p[rows, span] = p_of(of_test)
         self.status[_rows_of(group.traits, 1, 0), span] = status.T
+        frequency = fitted.mean / 2.0 if isinstance(fitted, TermsFit) else fitted.frequency
+        self._put_by_slot(group, span, fitted.n, frequency)
+
+    def _put_by_slot(
+        self, group: Group, span: slice, n: npt.NDArray[np.int32], frequency: npt.NDArray[np.float64]
+    ) -> None:
         for slot in {self.slot_of_trait[trait] for trait in group.traits}:
-            self.n[slot, span] = fitted.n
-            self.frequency[slot, span] = fitted.mean / 2.0 if isinstance(fitted, TermsFit) else fitted.frequency
+            self.n[slot, span] = n
+            self.frequency[slot, span] = frequency
 
     def leave_out(self, traits: Sequence[int], span: slice) -> None:
         """Mark the variants of `span` as filtered for some traits."""
@@ -153,5 +164,5 @@ def table_of(
 
 
 def _floats(values: npt.NDArray[np.float64]) -> pa.Array:
-    """Return an Arrow array in which NaN, no estimate, is null."""
-    return pa.array(values, from_pandas=True)
+    """Return an Arrow array, on the same memory, in which NaN, no estimate, is null."""
+    return numbers(values, np.isnan(values))

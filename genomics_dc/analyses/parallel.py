@@ -64,12 +64,15 @@ def ordered_map(
         yield from answers if then is None else map(then, answers)
         return
     whole = function if then is None else partial(_one_after_another, then, function)
+    in_flight_max = threads * _IN_FLIGHT_PER_THREAD
+    if isinstance(items, Blocks):
+        if items.held_max is not None:
+            in_flight_max = min(in_flight_max, max(items.held_max // 2, 1))
+        if not items.is_cut:  # whoever works on a block reads it
+            whole, items = partial(_one_after_another, whole, items.reader.read), items.rows_of_chunks()
     if threads <= 1:
         yield from map(whole, items)
         return
-    in_flight_max = threads * _IN_FLIGHT_PER_THREAD
-    if isinstance(items, Blocks) and items.held_max is not None:
-        in_flight_max = min(in_flight_max, max(items.held_max // 2, 1))
     pool = ThreadPoolExecutor(max_workers=threads)
     wait = True
     try:

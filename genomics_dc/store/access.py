@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import groupby, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -126,43 +127,37 @@ class ArrayReader:
         inside = self._inside(coords)
         return data, start[inside], end[inside]
 
-    def column(self, numbers: Sequence[int]) -> npt.NDArray[Any]:
-        """Return these chunks, ascending, one below another, of an array of numbers with one chunk across.
+    def fill_rows(self, numbers: Sequence[int], out: npt.NDArray[Any]) -> None:
+        """Fill `out` with ascending rows of the grid of an array of numbers, one below another, without padding.
 
-        As `chunk` does for each, with a quarter of its work where chunks are small.
+        As `chunk` does for each, with a part of its work where chunks are small. `out` has the columns of the array.
         """
-        step = self.chunks[0]
-        out = np.empty((len(numbers) * step, *self.chunks[1:]), dtype=self.dtype)
-        for place, coords, encoded in self._column_bytes(numbers):
-            into = out[place * step : (place + 1) * step]
-            self._decoded(coords, partial(chunks.decode_into, out=into), encoded)
-        return out[self._inside_column(numbers)]
+        step, exact = self.chunks[0], self.chunks[1:] == out.shape[1:] and out.flags.c_contiguous
+        place = {number: row * step for row, number in enumerate(numbers)}
+        for coords, encoded in self.files.row_bytes(self.meta, numbers):
+            rows = slice(place[coords[0]], min(place[coords[0]] + step, len(out)))
+            if exact and rows.stop - rows.start == step:
+                self._decoded(coords, partial(chunks.decode_into, out=out[rows]), encoded)
+            else:
+                part = self._decoded(coords, chunks.decode, encoded)[self._inside(coords)]
+                out[(rows, *self.meta.extent(coords)[1:])] = part
 
     def column_strings(
         self, numbers: Sequence[int]
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return the same of text: a buffer of UTF-8, uint8[N], and start and end in it."""
-        parts = [
-            self._decoded(coords, chunks.vlen_of, encoded) for _, coords, encoded in self._column_bytes(numbers)
-        ]
+        """Return ascending chunks of an array of text with one chunk across: bytes uint8[N], and start and end."""
+        parts = [self._decoded(at, chunks.vlen_of, encoded) for at, encoded in self.files.row_bytes(self.meta, numbers)]
         try:
             data, start, end = vlen.split_all(parts, math.prod(self.chunks))
         except ValueError as error:
             raise StoreError(f"{self.files.shown}: array {self.name} cannot be decoded: {error}; {MEND}") from error
-        shape, inside = (len(numbers) * self.chunks[0], *self.chunks[1:]), self._inside_column(numbers)
+        shape = (len(numbers) * self.chunks[0], *self.chunks[1:])
+        inside = (slice(0, self.n_rows(numbers)), *(slice(0, size) for size in self.shape[1:]))
         return data, start.reshape(shape)[inside], end.reshape(shape)[inside]
 
-    def _column_bytes(self, numbers: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...], bytes]]:
-        """Yield place, coordinates and checked bytes of the chunks of a column."""
-        across = (0,) * (len(self.chunks) - 1)
-        for place, (number, encoded) in enumerate(self.files.column_bytes(self.meta, numbers)):
-            yield place, (number, *across), encoded
-
-    def _inside_column(self, numbers: Sequence[int]) -> tuple[slice, ...]:
-        """Return what is not padding of chunks one below another, of which only the array's last may have some."""
-        last = self.meta.extent((numbers[-1], *(0,) * (len(self.chunks) - 1)))
-        rows = (len(numbers) - 1) * self.chunks[0] + last[0].stop - last[0].start
-        return (slice(0, rows), *(slice(0, span.stop - span.start) for span in last[1:]))
+    def n_rows(self, numbers: Sequence[int]) -> int:
+        """Return how many rows of the array lie in ascending rows of the grid; the last may be shorter."""
+        return (len(numbers) - 1) * self.chunks[0] + min(self.chunks[0], self.shape[0] - numbers[-1] * self.chunks[0])
 
     def _decoded(self, coords: tuple[int, ...], decode: Any, encoded: bytes | None = None) -> Any:
         if encoded is None:
@@ -329,27 +324,36 @@ class StoreFiles:
             raise self._damaged(f"{describe_chunk(meta, coords)} is damaged (its SHA-256 differs)")
         return data
 
-    def column_bytes(self, meta: ArrayMeta, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        """Yield (number, what `chunk_bytes` returns) of ascending chunks of an array that has one chunk across."""
-        if math.prod(meta.grid[1:]) != 1:
-            raise ValueError(f"array {meta.name} has {meta.grid} chunks: more than one across")
-        across = (0,) * (len(meta.grid) - 1)
-        first = numbers[0]
+    def row_bytes(self, meta: ArrayMeta, numbers: Sequence[int]) -> Iterator[tuple[tuple[int, ...], bytes]]:
+        """Yield coordinates and bytes, as `chunk_bytes` has them, of all chunks in ascending rows of the grid.
+
+        Neighbours in a file are read in one go, and records are looked up once.
+        """
+        places = list(product(*(range(size) for size in meta.grid[1:])))
+        together = [list(group) for _, group in groupby(range(len(places)), lambda n: meta.file_of((0, *places[n]))[0])]
+        width, first = len(places), numbers[0]
         try:
-            records = self.table.records_of(meta.name, first, numbers[-1] + 1)
+            records = self.table.records_of(meta.name, first * width, (numbers[-1] + 1) * width)
         except StoreError as error:
             raise self._replaced() or error from None
-        offsets, sizes = records["offset"].tolist(), records["n_bytes"].tolist()
+        begins = records["offset"].tolist()
+        ends = (records["offset"] + records["n_bytes"]).tolist()
         hashes = records["sha256"].tobytes()
         for number in numbers:
-            at = number - first
-            try:
-                data = self.place.read(meta.file_of((number, *across))[0], offsets[at], sizes[at])
-            except FileNotFoundError:
-                data = b""
-            if hashlib.sha256(data).digest() != hashes[32 * at : 32 * at + 32]:
-                data = self.chunk_bytes(meta, (number, *across))  # which says what is wrong
-            yield number, data
+            base = (number - first) * width
+            for group in together:
+                begin = min(begins[base + n] for n in group)
+                key = meta.file_of((number, *places[group[0]]))[0]
+                try:
+                    data = self.place.read(key, begin, max(ends[base + n] for n in group) - begin)
+                except FileNotFoundError:
+                    data = b""
+                for n in group:
+                    at = base + n
+                    part = data if len(group) == 1 else data[begins[at] - begin : ends[at] - begin]
+                    if hashlib.sha256(part).digest() != hashes[32 * at : 32 * at + 32]:
+                        part = self.chunk_bytes(meta, (number, *places[n]))  # which says what is wrong
+                    yield (number, *places[n]), part
 
     def file(self, key: str) -> bytes | None:
         """Return a whole file as zarr-python wants it, or None when the manifest has none of that key."""

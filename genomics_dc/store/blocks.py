@@ -151,6 +151,11 @@ class Blocks(Iterator[Block]):
         """Return the same variants in blocks of at most so many: a chunk is read once, and given in parts."""
         return Blocks(self.reader, self._rows, block_variants_max)
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether a chunk is given in parts."""
+        return self._block_variants_max is not None
+
     def without_rows(self) -> Blocks:
         """Return what reads and cuts, without a row: this is what another process is sent."""
         return Blocks(self.reader, self._rows[:0], self._block_variants_max)

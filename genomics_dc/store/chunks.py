@@ -326,12 +326,15 @@ def _text(meta: ArrayMeta, array: npt.NDArray[Any]) -> bytes:
     return encode_strings(meta, data, starts.reshape(shape), ends.reshape(shape))
 
 
-def _unsealed(meta: ArrayMeta, encoded: bytes) -> bytes:
+_SEALED: Final = crc32c(_sealed(b""))
+"""The CRC32C of anything that ends with its own CRC32C."""
+
+
+def _unsealed(meta: ArrayMeta, encoded: bytes) -> memoryview:
     """Return the compressed part of an inner chunk; raise ValueError when its CRC32C does not fit."""
-    compressed, seal = encoded[:-_CRC_BYTES], encoded[-_CRC_BYTES:]
-    if len(seal) < _CRC_BYTES or struct.unpack("<I", seal)[0] != crc32c(compressed):
+    if len(encoded) < _CRC_BYTES or crc32c(encoded) != _SEALED:
         raise ValueError(f"a chunk of {meta.name} does not fit its CRC32C")
-    return compressed
+    return memoryview(encoded)[:-_CRC_BYTES]
 
 
 def decode(meta: ArrayMeta, encoded: bytes) -> npt.NDArray[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.errors import UsageError
+from genomics_dc.kernels.packed_counts import with_room_for_words
 from genomics_dc.kernels.vcf.records import Strings
 from genomics_dc.store import schema
 from genomics_dc.store.access import ArrayReader, StoreFiles
@@ -65,6 +66,7 @@ class _ColumnLoader:
         self._of_samples = self._reader.dimensions[1:2] == (schema.DIM_SAMPLES,)
         self._numbers = sample_numbers if self._of_samples else None
         self._is_text = self._reader.meta.is_string
+        self._is_packed = name == schema.PACKED_DOSAGE
         self.step = self._reader.chunks[0]
         self.hold = False
         self._held: dict[int, npt.NDArray[Any] | Strings] = {}
@@ -86,19 +88,25 @@ class _ColumnLoader:
     def many(self, rows: Rows) -> npt.NDArray[Any] | Strings:
         """Return the array at rows of several chunks."""
         parts = list(bands(rows, self.step))
-        one_across = self._reader.meta.grid[1:] == (1,) * (len(self._reader.shape) - 1)
-        if len(parts) < 2 or self._numbers is not None or not one_across:
+        if (
+            len(parts) < 2
+            or self._numbers is not None
+            or (self._is_text and self._reader.meta.grid[1:] not in ((), (1,)))
+        ):
             return joined([self.rows(part) for part in parts])
         numbers = [int(part[0]) // self.step for part in parts]
-        found: npt.NDArray[Any] | Strings
-        if self._is_text:
-            found = Strings(*self._reader.column_strings(numbers))
-        else:
-            found = self._reader.column(numbers)
+        found = Strings(*self._reader.column_strings(numbers)) if self._is_text else self._whole_rows(numbers)
         if found.shape[0] == len(rows):
             return found
         shift = [(place - number) * self.step for place, number in enumerate(numbers)]
         return found[np.concatenate([part + by for part, by in zip(parts, shift, strict=True)])]
+
+    def _whole_rows(self, numbers: list[int]) -> npt.NDArray[Any]:
+        """Return rows of the grid, all samples."""
+        lead = (self._reader.n_rows(numbers), *self._reader.shape[1:])
+        out = with_room_for_words(*lead) if self._is_packed else np.empty(lead, dtype=self._reader.dtype)
+        self._reader.fill_rows(numbers, out)
+        return out
 
     def _held_band(self, number: int) -> npt.NDArray[Any] | Strings:
         with self._lock:  # threads that want one chunk decode it once
@@ -117,8 +125,10 @@ class _ColumnLoader:
         width = self._reader.chunks[1]
         n_chunks = -(-shape[1] // width)
         if self._numbers is None:
-            if n_chunks == 1:
+            if n_chunks == 1 and not self._is_packed:
                 return self._chunk((number, 0, *tail))[first:stop]
+            if not self._is_text:
+                return self._whole_rows([number])[first:stop]
             wanted: list[tuple[int, Any, Any]] = [
                 (j, slice(None), slice(j * width, min((j + 1) * width, shape[1]))) for j in range(n_chunks)
             ]

@@ -256,10 +256,56 @@ def test_table_of_tails_equals_the_function():
     for df in (3.0, 40.0, 2_493.0, 1e6):
         table = tails.tail_table(df)
         t = np.concatenate([rng.uniform(-45, 45, 5_000), 10.0 ** rng.uniform(-8, 1, 5_000), [0.0, 40.0, 1e6]])
-        by_table = np.array([tails._neg_log10_p_t_by_table_jit(value, df, table) for value in t])
-        assert by_table == pytest.approx(tails.neg_log10_p_t(t, df), rel=2e-9)
-    assert math.isnan(tails._neg_log10_p_t_by_table_jit(math.nan, 3.0, table))
-    assert math.isinf(tails._neg_log10_p_t_by_table_jit(math.inf, 3.0, table))
+        for fill in (tails.fill_t_by_table_jit, tails._fill_t_by_table):
+            by_table = np.empty(t.size)
+            fill(t, np.full(t.size, df), table, by_table)
+            assert by_table == pytest.approx(tails.neg_log10_p_t(t, df), rel=2e-9)
+    odd = np.array([math.nan, math.inf, -math.inf])
+    tails.fill_t_by_table_jit(odd, np.full(3, 3.0), table, by_table)
+    assert math.isnan(by_table[0])
+    assert by_table[1:3].tolist() == [math.inf, math.inf]
+
+
+@pytest.mark.parametrize("n_traits", [1, 2, 14])
+@pytest.mark.parametrize("missing", [0.0, 0.02])
+def test_few_and_many_carriers_are_summed_alike(n_traits, missing):
+    """Products over all samples, and sums over the carriers, against the definition; the bits do not hang on others."""
+    rng = np.random.default_rng(11)
+    dosage, traits, covariates = random_problem(rng, n_samples=333, n_variants=75, n_traits=n_traits, missing=missing)
+    prepared = linear.design(traits, covariates)
+    found = linear.fit(dosage, prepared)
+    carriers = np.sort([np.bincount(row[row >= 0], minlength=3) for row in dosage])[:, :2].sum(axis=1) / 333
+    assert (carriers < 0.2).sum() > 5
+    assert (carriers > 0.2).sum() > 40
+    for v in range(len(dosage)):
+        for trait in {0, n_traits - 1}:
+            beta, error, _ = least_squares(dosage[v], traits[:, trait], covariates)
+            assert found.beta[v, trait] == pytest.approx(beta, rel=1e-8, abs=1e-12)
+            assert found.standard_error[v, trait] == pytest.approx(error, rel=1e-8)
+    some = rng.permutation(len(dosage))[:29]
+    assert linear.fit(dosage[some], prepared).beta.tobytes() == np.ascontiguousarray(found.beta.T[:, some]).T.tobytes()
+
+
+def test_estimates_go_where_they_are_told():
+    rng = np.random.default_rng(12)
+    dosage, traits, covariates = random_problem(rng, n_traits=2)
+    placed = linear.place(linear.design(traits, covariates), np.arange(120), 120)
+    packed = genotypes.pack_dosage(dosage)
+    alone = linear.fit_packed(packed, placed)
+    room = linear.Columns.empty(4, 100)
+    for column in (room.beta, room.standard_error, room.neg_log10_p, room.p, room.status):
+        column[:] = 7
+    n, frequency = linear.fit_packed_into(packed[:30], placed, room, np.array([3, 0]), 50)
+    assert n.tolist() == alone.n[:30].tolist()
+    assert frequency.tobytes() == alone.frequency[:30].tobytes()
+    assert room.beta[[3, 0], 50:80].tobytes() == np.ascontiguousarray(alone.beta[:30].T).tobytes()
+    assert room.p[[3, 0], 50:80] == pytest.approx(10.0 ** -alone.neg_log10_p[:30].T, rel=1e-13, nan_ok=True)
+    assert (room.beta[[1, 2]] == 7).all()
+    assert (room.status[:, :50] == 7).all()
+    assert (room.p[:, 80:] == 7).all()
+    for rows, start in ((np.array([0]), 0), (np.array([0, 4]), 0), (np.array([0, 1]), 71), (np.array([0, 1]), -1)):
+        with pytest.raises(ValueError, match=r"needs one of|do not fit"):
+            linear.fit_packed_into(packed[:30], placed, room, rows, start)
 
 
 def test_packed_genotypes_of_a_larger_store():
