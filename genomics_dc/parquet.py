@@ -12,8 +12,10 @@ fields are those of `parquet.thrift` of the Apache Parquet format, version 2.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +25,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 _MAGIC = b"PAR1"
+_ROWS_FOR_THREADS = 10_000
 _ROWS_PER_GROUP_MIN, _ROWS_PER_GROUP_MAX = 1 << 15, 1 << 20
 _Fields = list[tuple[int, int, Any]]
 # A way to call a function on each item and to give the answers in the order of the items: `map`, or threads.
@@ -189,7 +192,7 @@ def _footer(data: memoryview) -> bytes:
     return bytes(data[-8 - size : -8])
 
 
-def _encode(field: pa.Field, values: pa.Array) -> _Encoded:
+def _encode(field: pa.Field, values: pa.Array, distinct: frozenset[str]) -> _Encoded:
     if field.nullable and len(values) > 1 and not values.null_count:
         if pa.types.is_float64(field.type):
             raw = memoryview(values.buffers()[1])[8 * values.offset : 8 * (values.offset + len(values))]
@@ -197,17 +200,18 @@ def _encode(field: pa.Field, values: pa.Array) -> _Encoded:
         if pa.types.is_dictionary(field.type) and _is_constant(values.indices):
             model = _encode_by_arrow(field, values[:1], "none")
             return _as_one(model, len(values), _run_of(model, len(values)))
-    return _encode_by_arrow(field, values, "none" if pa.types.is_floating(field.type) else "zstd")
+    compression = "none" if pa.types.is_floating(field.type) else "zstd"
+    return _encode_by_arrow(field, values, compression, dictionary=field.name not in distinct)
 
 
-def _encode_by_arrow(field: pa.Field, values: pa.Array, compression: str) -> _Encoded:
+def _encode_by_arrow(field: pa.Field, values: pa.Array, compression: str, *, dictionary: bool = True) -> _Encoded:
     sink = pa.BufferOutputStream()
     floating = pa.types.is_floating(field.type)
     parquet.write_table(
         pa.Table.from_arrays([values], schema=pa.schema([field])),
         sink,
         compression=compression,
-        use_dictionary=not floating,
+        use_dictionary=dictionary and not floating,
         write_statistics=not floating,
         row_group_size=max(len(values), 1),
     )
@@ -215,8 +219,8 @@ def _encode_by_arrow(field: pa.Field, values: pa.Array, compression: str) -> _En
     (group,) = _of(_Reader(_footer(data)).struct(), _ROW_GROUPS)[1]
     chunk = _of(group, _GROUP_COLUMNS)[1][0]
     meta = _of(chunk, _CHUNK_META)
-    dictionary, first = _of(meta, _META_DICTIONARY), _of(meta, _META_DATA)
-    start = first if dictionary is None else min(dictionary, first)
+    entries, first = _of(meta, _META_DICTIONARY), _of(meta, _META_DATA)
+    start = first if entries is None else min(entries, first)
     return _Encoded((data[start : start + _of(meta, _META_COMPRESSED)],), start, chunk)
 
 
@@ -295,12 +299,18 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 class RepeatingWriter:
-    """Writes tables of one schema one after another into an open file; `close` writes the footer."""
+    """Writes tables of one schema one after another into an open file; `close` writes the footer.
 
-    def __init__(self, handle: BinaryIO, schema: pa.Schema, *, mapper: Mapper = map) -> None:
+    `distinct` are columns of which hardly two rows are equal: they get no dictionary.
+    """
+
+    def __init__(
+        self, handle: BinaryIO, schema: pa.Schema, *, mapper: Mapper = map, distinct: frozenset[str] = frozenset()
+    ) -> None:
         self._handle = handle
         self._schema = schema
         self._mapper = mapper
+        self._distinct = distinct
         self._place: dict[tuple[Any, ...], tuple[bytes, tuple[int, int]]] = {}
         self._held: list[pa.Array] = []  # what `_place` names must stay where it is
         self._groups: list[bytes] = []
@@ -318,34 +328,27 @@ class RepeatingWriter:
                 key = _key(field.name, values)
                 times[key] = times.get(key, 0) + 1
 
-        def tasks() -> Iterator[tuple[tuple[Any, ...], pa.Field, pa.Array] | pa.RecordBatch]:
-            asked: set[tuple[Any, ...]] = set()
-            for batch in batches:
-                for field, values in zip(fields, batch.columns, strict=True):
-                    key = _key(field.name, values)
-                    if key not in self._place and key not in asked:
-                        asked.add(key)
-                        yield key, field, values
-                yield batch
-
-        def encoded(task: Any) -> Any:
-            return task if isinstance(task, pa.RecordBatch) else (task[0], task[2], _encode(task[1], task[2]))
+        def encoded(task: tuple[tuple[Any, ...], pa.Field, pa.Array]) -> _Encoded:
+            return _encode(task[1], task[2], self._distinct)
 
         fresh: dict[tuple[Any, ...], tuple[bytes, tuple[int, int]]] = {}
-        for done in self._mapper(encoded, tasks()):
-            if isinstance(done, pa.RecordBatch):
-                keys = [_key(field.name, values) for field, values in zip(fields, done.columns, strict=True)]
-                self._add_group(done.num_rows, [self._place.get(key) or fresh[key] for key in keys])
-                continue
-            key, values, part = done
-            entry = (part.placed(self._end), part.sizes)
-            fresh[key] = entry
-            if times[key] > 1:
-                self._place[key] = entry
-                self._held.append(values)
-            for page in part.pages:
-                self._handle.write(page)
-                self._end += len(page)
+        for batch in batches:  # one after another, so that no more is held
+            keyed = [
+                (_key(field.name, values), field, values) for field, values in zip(fields, batch.columns, strict=True)
+            ]
+            wanted = list(
+                {task[0]: task for task in keyed if task[0] not in self._place and task[0] not in fresh}.values()
+            )
+            for (key, _, values), part in zip(wanted, self._mapper(encoded, wanted), strict=True):
+                entry = (part.placed(self._end), part.sizes)
+                fresh[key] = entry
+                if times[key] > 1:
+                    self._place[key] = entry
+                    self._held.append(values)
+                for page in part.pages:
+                    self._handle.write(page)
+                    self._end += len(page)
+            self._add_group(batch.num_rows, [self._place.get(key) or fresh[key] for key, _, _ in keyed])
 
     def _add_group(self, n_rows: int, columns: list[tuple[bytes, tuple[int, int]]]) -> None:
         sizes = [size for _, size in columns]
@@ -371,10 +374,13 @@ class RepeatingWriter:
         self._handle.write(footer + len(footer).to_bytes(4, "little") + _MAGIC)
 
 
-def write_repeating(table: pa.Table, path: Path | str, *, mapper: Mapper = map) -> None:
+def write_repeating(
+    table: pa.Table, path: Path | str, *, threads: int | None = None, distinct: frozenset[str] = frozenset()
+) -> None:
     """Write a table as Parquet; a part of a column that occurs again, the same memory, is stored once.
 
-    The bytes do not depend on the mapper.
+    The bytes do not depend on the number of threads, which is that of all processors when None. `distinct` are columns
+    of which hardly two rows are equal: they get no dictionary.
 
     Examples
     --------
@@ -386,7 +392,8 @@ def write_repeating(table: pa.Table, path: Path | str, *, mapper: Mapper = map) 
     ...     parquet.read_table(f"{folder}/r.parquet").equals(table)
     True
     """
-    with open(path, "wb", buffering=1 << 16) as handle:
-        writer = RepeatingWriter(handle, table.schema, mapper=mapper)
+    workers = (threads or len(os.sched_getaffinity(0))) if table.num_rows > _ROWS_FOR_THREADS else 1
+    with open(path, "wb", buffering=1 << 16) as handle, ThreadPoolExecutor(workers) as pool:
+        writer = RepeatingWriter(handle, table.schema, mapper=pool.map if workers > 1 else map, distinct=distinct)
         writer.write(table)
         writer.close()

@@ -96,20 +96,10 @@ class Result:
                 csv.write_csv(_missing_as_na(self.table), temporary, options)
             write_text(Path(f"{target}.provenance.json"), self.provenance.to_json() + "\n", force=True)
         elif target.suffix == ".parquet":
-            from pyarrow import parquet
+            from genomics_dc.parquet import write_repeating
 
             with atomic_path(target, force=force) as temporary:
-                # Floats hardly repeat: a dictionary of them, their extremes and their compression took most of
-                # the time to write a hundred traits, and saved a third of the space.
-                floating = {field.name: pa.types.is_floating(field.type) for field in self.table.schema}
-                repeating = [name for name, is_float in floating.items() if not is_float]
-                parquet.write_table(
-                    self.to_arrow(),
-                    temporary,
-                    compression={name: "none" if is_float else "zstd" for name, is_float in floating.items()},
-                    use_dictionary=[name for name in repeating if name not in self.DISTINCT],
-                    write_statistics=repeating,
-                )
+                write_repeating(self.to_arrow(), temporary, distinct=self.DISTINCT)
         else:
             raise UsageError(f"{target}: the name of a result ends with .parquet or .tsv")
         return target

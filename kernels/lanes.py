@@ -160,7 +160,7 @@ def _add_products(
             first = builder.load(builder.gep(results, [whole(number)]))
             first.align = 8
             held.append(cgutils.alloca_once_value(builder, first))  # type: ignore[no-untyped-call]
-        with cgutils.for_range(builder, whole(ROWS)) as loop:  # type: ignore[no-untyped-call]
+        with cgutils.for_range(builder, whole(ROWS)) as loop:
             weights = []
             for start in starts:
                 one = builder.load(builder.gep(rows, [builder.add(start, loop.index)]))

@@ -33,9 +33,10 @@ def _median(values: npt.NDArray[np.float64]) -> float:
     least = _BINS
     for i in range(values.size):
         if not math.isnan(values[i]):
-            number = np.int64(_ordered_bits_jit(bits[i]) >> _BIN_PLACE)
-            held[number] += 1
-            least = min(least, number)
+            place = np.int64(_ordered_bits_jit(bits[i]) >> _BIN_PLACE)
+            held[place] += 1
+            if place < least:  # noqa: PLR1730  (min gives Numba a type of its own)
+                least = int(place)
             n += 1
     if n == 0:
         return math.nan

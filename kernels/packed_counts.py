@@ -47,8 +47,10 @@ def as_words(packed: npt.NDArray[np.uint8]) -> Words:
     width = (n_bytes + 7) // 8
     rows = _rows_with_room(packed, 8 * width)
     if rows is None:
-        rows = with_room_for_words(n_variants, n_bytes).base
-        rows[:, :n_bytes] = packed
+        copy = with_room_for_words(n_variants, n_bytes)
+        copy[:] = packed
+        rows = copy.base
+    assert rows is not None
     return rows.view(np.uint64)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import polars
@@ -13,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.parquet import RepeatingWriter, write_repeating
 
 
@@ -82,7 +79,9 @@ def test_row_groups_share_what_repeats_and_other_programs_see_it_all(tmp_path):
         "label": 6,
     }
     whole = tmp_path / "w.parquet"
-    parquet.write_table(table, whole, compression={"beta": "none", "name": "zstd"}, use_dictionary=["name", "kind", "label"])
+    parquet.write_table(
+        table, whole, compression={"beta": "none", "name": "zstd"}, use_dictionary=["name", "kind", "label"]
+    )
     assert path.stat().st_size < 0.7 * whole.stat().st_size
     pd.testing.assert_frame_equal(pd.read_parquet(path), pd.read_parquet(whole))
     assert polars.read_parquet(path).equals(polars.read_parquet(whole))
@@ -95,8 +94,8 @@ def test_row_groups_share_what_repeats_and_other_programs_see_it_all(tmp_path):
 
 def test_same_bytes_on_any_threads_and_by_parts(tmp_path):
     table = repeating(40_000, 4, 2, 0.01)
-    write_repeating(table, tmp_path / "a")
-    write_repeating(table, tmp_path / "b", mapper=partial(ordered_map, threads=3))
+    write_repeating(table, tmp_path / "a", threads=1)
+    write_repeating(table, tmp_path / "b", threads=3)
     with open(tmp_path / "c", "wb") as handle:
         writer = RepeatingWriter(handle, table.schema)
         writer.write(table.slice(0, 80_000))

@@ -38,6 +38,8 @@ def write_by_batches(
     n_variants, n_tests = scan.view.n_variants, len(scan.question.tests)
     most = traits_at_once or max(1, _BATCH_BYTES // (_ROW_BYTES * n_variants * n_tests))
     size = -(-len(names) // -(-len(names) // most))  # batches of one size
+    if size < len(names):
+        scan = scan.holding()
     counts: Counter[str] = Counter()
     inflation: dict[str, float] = {}
     strongest: dict[str, Mapping[str, Any] | None] = {}

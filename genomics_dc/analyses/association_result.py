@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,6 @@ import pyarrow as pa
 
 from genomics_dc.analyses.association_plink2 import plink2_lines
 from genomics_dc.analyses.genomic_control import CHI2_MEDIAN
-from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.errors import UsageError
 from genomics_dc.files import atomic_path, refuse_existing
 from genomics_dc.kernels.median import median
@@ -189,9 +186,8 @@ class AssociationResult(Result):
         target = Path(path)
         if target.suffix != ".parquet":
             return super().write(path, force=force)
-        workers = threads or len(os.sched_getaffinity(0))
         with atomic_path(target, force=force) as temporary:
-            write_repeating(self.to_arrow(), temporary, mapper=partial(ordered_map, threads=workers))
+            write_repeating(self.to_arrow(), temporary, threads=threads)
         return target
 
     def genomic_control(self) -> AssociationResult:

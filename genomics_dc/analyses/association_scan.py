@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -21,7 +20,8 @@ from genomics_dc.analyses.cluster import cluster_in_use
 from genomics_dc.analyses.collinear import collinear_notes
 from genomics_dc.analyses.genotype_blocks import Source, dosages_of, source_of
 from genomics_dc.analyses.lineage import provenance_of
-from genomics_dc.analyses.parallel import ordered_map
+from genomics_dc.analyses.packed_blocks import HELD_BYTES_MAX
+from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.analyses.permutation import Permutations, Piece, permutation_p
 from genomics_dc.analyses.sex import sex_of
 from genomics_dc.analyses.site_columns import site_columns
@@ -30,6 +30,7 @@ from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels import linear, linear_terms, logistic, logistic_terms, spa, terms
 from genomics_dc.kernels.carriers import frequency_of, recoded
 from genomics_dc.provenance import JsonValue, Provenance
+from genomics_dc.store.blocks import has_memory_ceiling
 
 if TYPE_CHECKING:
     from genomics_dc.store.blocks import Block
@@ -88,8 +89,7 @@ def prepare(
             covariate_names=(*aligned.covariate_names, *condition),
         )
     sexes = sex_of(tables[::-1], sample_ids, sex)
-    in_order = partial(ordered_map, threads=threads or len(os.sched_getaffinity(0)))
-    return Scan(view, store, question, aligned, sexes, permutations, in_order)
+    return Scan(view, store, question, aligned, sexes, permutations, default_threads(threads))
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,18 @@ class Scan:
     aligned: samples_by.AlignedTraits
     sex: npt.NDArray[np.float64] | None
     permutations: Permutations | None
-    in_order: Callable[..., Iterator[Any]]
+    threads: int
+    held: dict[int, Block] | None = None
+
+    @property
+    def in_order(self) -> Callable[..., Iterator[Any]]:
+        """How blocks are worked on."""
+        return partial(ordered_map, threads=self.threads)
 
     @cached_property
     def sites(self) -> dict[str, pa.ChunkedArray]:
         """The columns that all traits share."""
-        return site_columns(self.view)
+        return site_columns(self.view, threads=self.threads)
 
     @cached_property
     def runs(self) -> list[grouping.Run]:
@@ -142,6 +148,12 @@ class Scan:
         scan.__dict__["sites"] = self.sites  # one and the same memory, so that a file holds it once
         scan.__dict__["runs"] = self.runs
         return scan
+
+    def holding(self) -> Scan:
+        """Return the scan that keeps the genotypes it has read, where they are few, for its next traits."""
+        n_bytes = self.view.n_variants * (-(-self.store.n_samples // 4))
+        few = self.question.dosage == "GT" and n_bytes <= HELD_BYTES_MAX // 4 and not has_memory_ceiling()
+        return replace(self, held={} if few else None)
 
     def result(self, progress: Callable[[int, int], None] | None = None) -> AssociationResult:
         """Fit every variant."""
@@ -190,7 +202,8 @@ class Scan:
         found = Estimates(len(self.aligned.trait_names), self.question.tests, self.parts, self.view.n_variants)
         source, rows = self._source(), self.view.sites_index()
         if cluster_in_use() is None:
-            by_block = self.in_order(partial(self._fit_block, found, source, rows), source.stored)
+            blocks = self._held_blocks() or source.stored
+            by_block = self.in_order(partial(self._fit_block, found, source, rows), blocks)
         else:
             # the workers read and fit
             unread = replace(source, stored=source.stored.without_rows())
@@ -205,6 +218,8 @@ class Scan:
     def _fit_block(self, found: Estimates, source: Source, rows: npt.NDArray[np.int64], block: Block) -> int:
         """Fit the variants of a block of the store, in place; return the number after the last."""
         first = int(np.searchsorted(rows, block.index[0]))
+        if self.held is not None:
+            self.held[first] = block
         for task in _tasks_of(source.read(block), first, self.runs, _VARIANTS_PER_TASK[self.question.model]):
             part = self.parts[task.kind]
             in_place = [
@@ -220,6 +235,11 @@ class Scan:
                 found.fit(group, group.placed, task.block, task.start)
             self._leave_out(found, part, slice(task.start, task.start + len(task.block)))
         return first + len(block)
+
+    def _held_blocks(self) -> list[Block]:
+        """Return all blocks of the view when they were read already, in order; else none."""
+        blocks = [self.held[first] for first in sorted(self.held)] if self.held else []
+        return blocks if sum(map(len, blocks)) == self.view.n_variants else []
 
     def _keep(self, found: Estimates, fitted: _Fitted) -> int:
         """Store the fits of some variants; return the number after the last."""

@@ -65,19 +65,20 @@ def ordered_map(
         return
     whole = function if then is None else partial(_one_after_another, then, function)
     in_flight_max = threads * _IN_FLIGHT_PER_THREAD
+    todo: Iterable[Any] = items
     if isinstance(items, Blocks):
         if items.held_max is not None:
             in_flight_max = min(in_flight_max, max(items.held_max // 2, 1))
         if not items.is_cut:  # whoever works on a block reads it
-            whole, items = partial(_one_after_another, whole, items.reader.read), items.rows_of_chunks()
+            whole, todo = partial(_one_after_another, whole, items.reader.read), items.rows_of_chunks()
     if threads <= 1:
-        yield from map(whole, items)
+        yield from map(whole, todo)
         return
     pool = ThreadPoolExecutor(max_workers=threads)
     wait = True
     try:
         running: deque[Future[Any]] = deque()
-        for item in items:
+        for item in todo:
             running.append(pool.submit(whole, item))
             if len(running) >= in_flight_max:
                 yield running.popleft().result()

@@ -28,7 +28,8 @@ _MISSING, _NO_ALLELE, _COMMA, _COLON = text([".", "", ",", ":"])
 _NULL = pa.nulls(1, pa.string())[0]
 # More text than this goes into a chunk of its own: Arrow counts the bytes of a chunk in 31 bits.
 _TEXT_BYTES_MAX = 1 << 30
-_CHUNKS_AT_ONCE = 32  # what a thread reads in one go: a chunk alone is read faster than it is asked for
+CHUNKS_AT_ONCE = 32
+"""Chunks of sites that a thread reads in one go."""
 
 
 def site_columns(view: StoreView, *, threads: int = 1) -> dict[str, pa.ChunkedArray]:
@@ -93,10 +94,7 @@ def variant_columns(view: StoreView, *, words: bool = True, position: bool = Tru
 def _bands(view: StoreView, names: Sequence[str], *, threads: int) -> list[dict[str, Any]]:
     """Return arrays over variants, some chunks together, and `variant_contig` with them."""
     loader = view.loader(*names)
-    rows = view.sites_index()
-    parts = list(loader.parts(rows))
-    ends = np.cumsum([len(part) for part in parts], dtype=np.int64)[_CHUNKS_AT_ONCE - 1 :: _CHUNKS_AT_ONCE]
-    spans = [span for span in np.split(rows, ends) if span.size]
+    spans = list(loader.spans(view.sites_index(), CHUNKS_AT_ONCE))
     bands: list[dict[str, Any]] = list(ordered_map(loader.load_many, spans, threads=threads))
     contigs = np.split(view.contig_numbers(), np.cumsum([len(span) for span in spans], dtype=np.int64)[:-1])
     for band, contig in zip(bands, contigs, strict=False):

@@ -46,6 +46,11 @@ def memory_ceiling(ceiling_bytes: int | None) -> Iterator[None]:
         _ceilings.pop()
 
 
+def has_memory_ceiling() -> bool:
+    """Tell whether a ceiling was set: what is only kept to save time is then not kept."""
+    return bool(_ceilings)
+
+
 @dataclass(frozen=True, repr=False)
 class Block:
     """Some variants of a view that lie in one chunk: `index` int64[V] is their row in the store."""

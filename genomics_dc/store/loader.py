@@ -45,6 +45,13 @@ class Loader:
             else:
                 yield from bands_within(band, self.step, self._chunk)
 
+    def spans(self, rows: Rows, n_parts: int) -> Iterator[Rows]:
+        """Yield ascending rows in spans of so many parts, for `load_many`: small parts are read faster together."""
+        parts = list(self.parts(rows))
+        for at in range(0, len(parts), n_parts):
+            some = parts[at : at + n_parts]
+            yield np.concatenate(some) if len(some) > 1 else some[0]
+
     def share(self, step: int) -> None:
         """Let calls be of fewer rows than a chunk has: `step`, a part of it; a chunk is then held for the next call."""
         if step < self.step:

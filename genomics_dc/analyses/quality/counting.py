@@ -21,6 +21,7 @@ from genomics_dc.analyses.cluster import cluster_in_use
 from genomics_dc.analyses.parallel import ordered_map
 from genomics_dc.analyses.quality import equilibrium
 from genomics_dc.analyses.quality.arithmetic import ratio
+from genomics_dc.analyses.site_columns import CHUNKS_AT_ONCE
 from genomics_dc.kernels import counts as count_kernels
 from genomics_dc.kernels import mendel, packed_counts
 from genomics_dc.kernels.genotype_table import genotype_texts
@@ -117,7 +118,7 @@ def sample_masks(facts: SampleFacts) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Task:
-    """Some variants of one chunk: their numbers in the view, and their rows in the store."""
+    """Some variants: their numbers in the view, and their rows in the store, of one chunk where genotypes are read."""
 
     places: Integers
     rows: Integers
@@ -203,13 +204,14 @@ class Counter:
     def _tasks(self, chosen: npt.NDArray[np.bool_], name: str) -> Iterator[_Task]:
         places = np.flatnonzero(chosen)
         rows = self.view.sites_index()[places]
+        at_once = CHUNKS_AT_ONCE if name == schema.VARIANT_COUNTS else 1
         done = 0
-        for part in self._loaders[name].parts(rows):
+        for part in self._loaders[name].spans(rows, at_once):
             yield _Task(places[done : done + len(part)], part)
             done += len(part)
 
     def _load(self, name: str, rows: Integers) -> npt.NDArray[Any]:
-        values = self._loaders[name].load(rows)[name]
+        values = self._loaders[name].load_many(rows)[name]
         assert isinstance(values, np.ndarray)
         return values
 
