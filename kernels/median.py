@@ -35,7 +35,7 @@ def _median(values: npt.NDArray[np.float64]) -> float:
         if not math.isnan(values[i]):
             place = np.int64(_ordered_bits_jit(bits[i]) >> _BIN_PLACE)
             held[place] += 1
-            if place < least:  # noqa: PLR1730  (min gives Numba a type of its own)
+            if place < least:
                 least = int(place)
             n += 1
     if n == 0:

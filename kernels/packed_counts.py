@@ -70,7 +70,9 @@ def _rows_with_room(packed: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np
     if not whole.flags.c_contiguous or packed.strides != (width, 1) or begin % width or whole.ctypes.data % 8:
         return None
     rows = whole[begin // width : begin // width + len(packed)]
-    return rows if (rows[:, packed.shape[1] :] == 0xFF).all() else None
+    used = 8 * (packed.shape[1] - width + 8)  # bits of the last word
+    unset = ~rows.view("<u8")[:, -1] >> np.uint64(used) if used < 64 else np.zeros(1, dtype=np.uint64)
+    return None if unset.any() else rows
 
 
 def sample_mask(n_samples: int, numbers: npt.NDArray[np.int64] | None = None) -> Words:

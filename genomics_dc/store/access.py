@@ -134,13 +134,15 @@ class ArrayReader:
         """
         step, exact = self.chunks[0], self.chunks[1:] == out.shape[1:] and out.flags.c_contiguous
         place = {number: row * step for row, number in enumerate(numbers)}
+        room: npt.NDArray[Any] | None = None
         for coords, encoded in self.files.row_bytes(self.meta, numbers):
             rows = slice(place[coords[0]], min(place[coords[0]] + step, len(out)))
             if exact and rows.stop - rows.start == step:
                 self._decoded(coords, partial(chunks.decode_into, out=out[rows]), encoded)
-            else:
-                part = self._decoded(coords, chunks.decode, encoded)[self._inside(coords)]
-                out[(rows, *self.meta.extent(coords)[1:])] = part
+                continue
+            room = np.empty(self.chunks, dtype=self.dtype) if room is None else room
+            self._decoded(coords, partial(chunks.decode_into, out=room), encoded)
+            out[(rows, *self.meta.extent(coords)[1:])] = room[self._inside(coords)]
 
     def column_strings(
         self, numbers: Sequence[int]
