@@ -19,6 +19,7 @@ import numpy.typing as npt
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.bits import popcount
 from genomics_dc.kernels.genotypes import SAMPLES_PER_BYTE, packed_width
+from genomics_dc.kernels.lines import on_lines
 from genomics_dc.kernels.panels import HAS_PANELS, LANES, WAYS, add_images_of_panel, add_scores_of_panel
 from genomics_dc.kernels.products import add_combinations_jit, inner_jit
 
@@ -28,7 +29,6 @@ _Packed = npt.NDArray[np.uint8]
 
 _TILE_BYTES = 640  # of packed genotypes of a variant; with the next number, a tile fits the second-level cache
 _TILE_VARIANTS = 64
-_LINE_BYTES = 64
 
 
 class SampleOrder(NamedTuple):
@@ -51,14 +51,6 @@ class SampleOrder(NamedTuple):
     def gather(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return values [L, S] of rows [L, width]."""
         return np.ascontiguousarray(rows[:, self.place])
-
-
-def on_lines(shape: tuple[int, int], dtype: type[np.floating[Any]]) -> npt.NDArray[Any]:
-    """Return zeros that begin where a line of the cache does: vectors that cross lines are read twice."""
-    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-    room = np.zeros(size + _LINE_BYTES, dtype=np.uint8)
-    begin = -room.ctypes.data % _LINE_BYTES
-    return room[begin : begin + size].view(dtype).reshape(shape)
 
 
 def sample_order(n_samples: int, *, one_tile: bool = False) -> SampleOrder:
