@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import types
+from numba.extending import intrinsic
 
 from genomics_dc.kernels._cache import KernelCache
 
@@ -58,3 +60,21 @@ def summing_jit(function: _Function) -> _Function:
     infinity keep their meaning: of all that `fastmath` could allow, only these two are.
     """
     return cast(_Function, kept(numba.njit(nogil=True, fastmath={"reassoc", "contract"})(function)))
+
+
+@intrinsic
+def _wide_vectors(_context: Any) -> Any:
+    def generate(target: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        # llvmlite's set of attributes takes only the names that it knows; this one is a text in LLVM's own list
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return target.get_dummy_value()
+
+    return types.void(), generate
+
+
+wide_vectors = cast("Callable[[], None]", _wide_vectors)
+"""Have the loops of the jitted function in which this stands use vectors of 64 bytes where the processor has them.
+
+The compiler prefers half of that, as the first such processors slowed down. It does nothing at run time, and nothing on
+other processors. Worth it only for long loops over arrays that begin on a line of the cache (see each caller).
+"""

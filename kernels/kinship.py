@@ -21,9 +21,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.kernels._jit import borrowing_jit, jit
+from genomics_dc.kernels._jit import borrowing_jit, jit, wide_vectors
 from genomics_dc.kernels.bits import popcount
 from genomics_dc.kernels.genotypes import pack_dosage, packed_width
+from genomics_dc.kernels.lines import on_lines
 
 PAIR_COLUMNS = ("hethet", "ibs0", "het1_hom2", "het2_hom1", "n")
 """Rows of the pair counts. 1 is the sample that comes later in the cohort, as in PLINK 2's table."""
@@ -108,6 +109,7 @@ def _two_by_two(
     low: _Planes, high: _Planes, i: int, j: int, first: int, last: int, out: npt.NDArray[np.uint64]
 ) -> None:
     """Fill `out` [8] with how often both are homozygous, and opposite, of (i, j), (i, j+1), (i+1, j), (i+1, j+1)."""
+    wide_vectors()
     low_i, low_k = low[i, first:last], low[i + 1, first:last]
     low_j, low_l = low[j, first:last], low[j + 1, first:last]
     high_i, high_k = high[i, first:last], high[i + 1, first:last]
@@ -267,7 +269,7 @@ def bit_planes(packed: npt.NDArray[np.uint8], n_samples: int) -> BitPlanes:
         wanted = f"uint8[V, {packed_width(n_samples)}] for {n_samples} samples"
         raise ValueError(f"packed must be {wanted}, not {packed.dtype}{list(packed.shape)}")
     shape = (n_samples, (len(packed) + 63) // 64)
-    low, high = np.empty(shape, dtype=np.uint64), np.empty(shape, dtype=np.uint64)
+    low, high = on_lines(shape, np.uint64), on_lines(shape, np.uint64)
     totals = np.empty((n_samples, 3), dtype=np.int64)
     _fill_planes_jit(np.ascontiguousarray(packed), low, high)
     _fill_totals_jit(low, high, len(packed), totals)

@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.kernels._jit import borrowing_jit, jit
+from genomics_dc.kernels._jit import borrowing_jit, jit, wide_vectors
 from genomics_dc.kernels.bits import popcount, trailing_zeros
 from genomics_dc.kernels.genotypes import packed_width
 
@@ -154,6 +154,7 @@ def product_sum(
     sum_j: Whole,
 ) -> Whole:
     """Return the sum of x y over all samples, missing as 0; `common` is the `&` of the summaries of carriers."""
+    wide_vectors()
     if common == _NONE:
         return 0
     width = bits_i.shape[2]

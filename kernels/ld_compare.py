@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.kernels._jit import borrowing_jit, jit
+from genomics_dc.kernels._jit import borrowing_jit, jit, wide_vectors
 from genomics_dc.kernels.ld import Whole, missing_at_both, product_sum, sums_without
 
 
@@ -76,6 +76,7 @@ def _screen(
     `one` and `two` count the samples with one or more and with two minor alleles; `variance` is S^2 times the variance.
     Doubles that hold whole numbers, rounded as `is_linked` rounds: nothing that is linked is ruled out.
     """
+    wide_vectors()
     one_j, two_j, limit = one[j], two[j], variance[j]
     for i in range(first, j):
         most = min(one[i], one_j) + min(one[i], two_j) + min(two[i], one_j) + min(two[i], two_j)
@@ -131,8 +132,9 @@ def _compare(
     bits: npt.NDArray[np.uint64],
     summary: npt.NDArray[np.uint64],
     stats: npt.NDArray[np.int64],
+    at: npt.NDArray[np.int64],
     major: npt.NDArray[np.float64],
-    varies: npt.NDArray[np.bool_],
+    usable: npt.NDArray[np.bool_],
     earliest: npt.NDArray[np.int64],
     n_held: int,
     offset: int,
@@ -144,25 +146,29 @@ def _compare(
 ) -> None:
     """Fill rows `offset`, `offset + stride`, … of `links`: bit i says that a new variant is linked to the i-th before.
 
-    What stands from `known` on was not looked at: by the link before it the new one goes, if the other still stands.
+    Variants are numbered by `at`, their rows of the planes. What stands from `known` on was not looked at: by the link
+    before it the new one goes, if the other still stands. Those that are not `usable` are left out.
     """
+    wide_vectors()
     group = max(1, (bits.shape[2] + 63) // 64)
-    n = stats.shape[0]
+    n = at.shape[0]
     one, two, variance, called = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     gaps = False
     possible = np.empty(n, dtype=np.uint8)
     for i in range(n):
-        two[i] = stats[i, 2]
-        one[i] = stats[i, 1] + stats[i, 2]
-        total = stats[i, 1] + 2 * stats[i, 2]
-        called[i] = stats[i, 0]
-        gaps = gaps or summary[i, 1] != 0
-        variance[i] = -1.0 if summary[i, 1] else n_samples * (total + 2 * stats[i, 2]) - total * total
+        a = at[i]
+        two[i] = stats[a, 2]
+        one[i] = stats[a, 1] + stats[a, 2]
+        total = stats[a, 1] + 2 * stats[a, 2]
+        called[i] = stats[a, 0]
+        gaps = gaps or summary[a, 1] != 0
+        variance[i] = -1.0 if summary[a, 1] else n_samples * (total + 2 * stats[a, 2]) - total * total
     for row in range(offset, links.shape[0], stride):
         j = n_held + row
         known[row] = j
-        if not varies[j]:
+        if not usable[j]:
             continue
+        b = at[j]
         first = earliest[row]
         if gaps:
             _screen_gaps(one, two, called, first, j, n_samples, threshold, possible)
@@ -171,14 +177,15 @@ def _compare(
         whole_j = np.int64(one[j] + two[j])
         limit = variance[j]
         for i in range(first, j):
-            if not (possible[i] and varies[i]):
+            if not (possible[i] and usable[i]):
                 continue
+            a = at[i]
             if variance[i] < 0 or limit < 0:
-                linked = is_linked(bits, summary, stats, i, j, n_samples, group, threshold)
+                linked = is_linked(bits, summary, stats, a, b, n_samples, group, threshold)
             else:
                 whole_i = np.int64(one[i] + two[i])
-                common = summary[i, 0] & summary[j, 0]
-                product = product_sum(bits, i, bits, j, common, group, whole_i, whole_j)
+                common = summary[a, 0] & summary[b, 0]
+                product = product_sum(bits, a, bits, b, common, group, whole_i, whole_j)
                 covariance = np.float64(n_samples * product - whole_i * whole_j)
                 linked = covariance * covariance > threshold * variance[i] * limit
             if linked:
@@ -193,6 +200,7 @@ def look_up_linked(
     bits: npt.NDArray[np.uint64],
     summary: npt.NDArray[np.uint64],
     stats: npt.NDArray[np.int64],
+    at: npt.NDArray[np.int64],
     i: Whole,
     j: Whole,
     n_held: int,
@@ -206,7 +214,7 @@ def look_up_linked(
     row = j - n_held
     if i < known[row]:
         return bool((links[row, i >> 6] >> np.uint64(i & 63)) & np.uint64(1))
-    return is_linked(bits, summary, stats, i, j, n_samples, group, threshold)
+    return is_linked(bits, summary, stats, at[i], at[j], n_samples, group, threshold)
 
 
 compare_jit = jit(_compare)

@@ -9,7 +9,9 @@ windows move is in `kernels.ld_windows`; a variant that is in none stays unseen,
 The order is a chain, the comparisons are not. So variants come in runs: first every new variant of a run is compared
 with all that may stand in its window (`compare`, any number of threads at once, each variant by one of them), up to the
 first pair that would remove it; then `settle` walks the windows in order and only looks the answers up, comparing the
-few that nobody foresaw. What can be compared wrongly is nothing but work: the set is the same for any run or thread.
+few that nobody foresaw. While one run is settled, the next is compared already: with what the last one holds, but for
+those that will go by what their own comparisons say; when such a one stays, `settle` makes up for it. What can be
+compared wrongly is nothing but work: the set is the same for any run or thread.
 """
 
 from __future__ import annotations
@@ -37,8 +39,10 @@ def _settle(
     bits: npt.NDArray[np.uint64],
     summary: npt.NDArray[np.uint64],
     stats: npt.NDArray[np.int64],
+    at: npt.NDArray[np.int64],
     major: npt.NDArray[np.float64],
     varies: npt.NDArray[np.bool_],
+    left_out: npt.NDArray[np.bool_],
     rows: npt.NDArray[np.int64],
     earliest: npt.NDArray[np.int64],
     n_held: int,
@@ -50,12 +54,22 @@ def _settle(
     known: npt.NDArray[np.int64],
     removed: npt.NDArray[np.bool_],
 ) -> None:
-    """Walk the windows in order and mark in `removed` [held and new] what goes.
+    """Walk the windows in order and mark in `removed` [held and new] what goes; some of those held have gone before.
 
-    `rows` are the numbers among all variants of those at hand; the first `n_held` of them stood in windows before.
+    `rows` are the numbers among all variants of those at hand, `at` their rows of the planes; the first `n_held` of
+    them stood in windows before. With those `left_out` nothing was compared.
     """
     group = max(1, (bits.shape[2] + 63) // 64)
     n = rows.shape[0]
+    for i in range(n_held):
+        if left_out[i] and varies[i] and not removed[i]:
+            for row in range(n - n_held):
+                if (
+                    earliest[row] <= i < known[row]
+                    and varies[n_held + row]
+                    and is_linked(bits, summary, stats, at[i], at[n_held + row], n_samples, group, threshold)
+                ):
+                    links[row, i >> 6] |= np.uint64(1) << np.uint64(i & 63)
     window = np.empty(n, dtype=np.int64)
     unchecked = np.empty(n, dtype=np.int64)
     added = n_held
@@ -88,7 +102,7 @@ def _settle(
                 if (
                     not removed[i]
                     and varies[i]
-                    and is_linked(bits, summary, stats, i, begin, n_samples, group, threshold)
+                    and is_linked(bits, summary, stats, at[i], at[begin], n_samples, group, threshold)
                 ):
                     if major[i] > major[begin] * (1 + 2.0**-44):
                         removed[i] = True
@@ -118,7 +132,7 @@ def _settle(
                 while other < length:
                     j = window[other]
                     if not removed[j] and look_up_linked(
-                        bits, summary, stats, i, j, n_held, n_samples, group, threshold, links, known
+                        bits, summary, stats, at, i, j, n_held, n_samples, group, threshold, links, known
                     ):
                         again = True
                         if major[i] > major[j] * (1 + 2.0**-44):
@@ -144,8 +158,8 @@ class Pruner:
     """Prunes variants that come in batches; holds the planes of what is in the window, and no more.
 
     Give the windows (`prune_windows`), then batches of planes in order (`add`), then read `keep`, bool[V].
-    `run` is how the comparisons of a run are spread: it is given calls that may go in any order on any thread, and
-    comes back when all are done.
+    `begin` is how the comparisons of a run are spread: it is given `parts` calls that may go in any order on any
+    thread, and returns what waits until all are done.
     """
 
     def __init__(
@@ -154,130 +168,180 @@ class Pruner:
         windows: Windows,
         *,
         r2: float,
-        run: Callable[[list[Callable[[], Any]]], None] | None = None,
-        threads: int = 1,
+        begin: Callable[[list[Callable[[], Any]]], Callable[[], Any]] | None = None,
+        parts: int = 1,
     ) -> None:
         if not 0 <= r2 < 1:
             raise ValueError(f"r2 must lie between 0 and 1 (1 itself excluded), not {r2}")
         self.keep = np.ones(n_variants, dtype=bool)
         self._windows = windows
         self._threshold = r2 * (1 + SMALL)
-        self._run = run or _in_turn
-        self._threads = threads
+        self._begin = begin or _in_turn
+        self._parts = parts
         self._next_window = 0
         self._next_row = 0
-        self._held: _Held | None = None
-        self._waiting: _Held | None = None
+        self._loaded: _Loaded | None = None
+        self._standing = np.empty(0, dtype=np.int64)  # of those loaded, what has been in a window and is not removed
+        self._entered = 0  # of those loaded, how many were in a window or never will be
+        self._compared: _Run | None = None
 
     def add(self, planes: LdPlanes, major: npt.NDArray[np.float64] | None = None) -> None:
         """Take the next variants; `major` float64[V] is the frequency of their major allele where it is not by ALT."""
         rows = np.arange(self._next_row, self._next_row + len(planes), dtype=np.int64)
         self._next_row += len(planes)
-        batch = _Held(planes, rows, major_frequency(planes) if major is None else major)
-        self._waiting = batch if self._waiting is None else _joined(self._waiting, batch)
+        batch = _Loaded(planes, rows, major_frequency(planes) if major is None else major, _varies(planes))
+        if self._loaded is not None:
+            chosen = np.concatenate([self._standing, np.arange(self._entered, len(self._loaded.rows))])
+            batch = _joined(self._loaded.part(chosen), batch)
+        self._loaded = batch
+        self._entered = len(self._standing)
+        self._standing = np.arange(self._entered)
         ready = int(np.searchsorted(self._windows.end, self._next_row, side="right"))
         while self._next_window < ready:
             self._advance(ready)
-        if self._next_window == len(self._windows.end) or self._waiting.rows.size == 0:
-            self._waiting = None if self._waiting.rows.size == 0 else self._waiting
+        self._settle_compared()
 
     def _advance(self, ready: int) -> None:
-        """Work through some complete windows: as many as bring in `_RUN_VARIANTS` variants, or one."""
-        waiting = self._waiting
-        assert waiting is not None
+        """Compare some complete windows: as many as bring in `_RUN_VARIANTS` variants, or one; settle those before."""
+        loaded, before = self._loaded, self._compared
+        assert loaded is not None
+        waiting = loaded.rows[self._entered :]
         ends = self._windows.end
         begin = self._next_window
-        wanted = int(waiting.rows[0]) + _RUN_VARIANTS
+        wanted = int(waiting[0]) + _RUN_VARIANTS
         stop = min(max(begin + 1, int(np.searchsorted(ends, wanted, side="right"))), ready)
         starts, stops = self._windows.start[begin:stop], ends[begin:stop]
+        left_out = np.zeros(len(self._standing), dtype=bool)
+        if before is not None:
+            before.wait()
+            left_out[before.n_held :] = before.will_go()
         # what stands before the first window is in no window at all, or was in one before
-        held = self._held
-        if held is not None:
-            held = held.from_row(int(starts[0]))
-        skipped = int(np.searchsorted(waiting.rows, max(int(starts[0]), int(waiting.rows[0]))))
-        n_new = int(np.searchsorted(waiting.rows, stops[-1]))
-        fresh = waiting.part(slice(skipped, n_new))
-        n_held = 0 if held is None else len(held.rows)
-        at_hand = fresh if held is None or n_held == 0 else _joined(held, fresh)
-        links = np.zeros((len(fresh.rows), (len(at_hand.rows) + 63) // 64), dtype=np.uint64)
-        known = np.zeros(len(fresh.rows), dtype=np.int64)
-        window_of = np.searchsorted(stops, fresh.rows, side="right")
-        earliest = np.searchsorted(at_hand.rows, starts[window_of]).astype(np.int64)
-        planes = at_hand.planes
-        varies = at_hand.varies()
-
-        def compare(offset: int, stride: int) -> None:
-            compare_jit(
-                *planes[:3],
-                at_hand.major,
-                varies,
-                earliest,
-                n_held,
-                offset,
-                stride,
-                planes.n_samples,
-                self._threshold,
-                links,
-                known,
-            )
-
-        stride = self._threads
-        self._run([partial(compare, offset, stride) for offset in range(stride)])
-        removed = np.zeros(len(at_hand.rows), dtype=bool)
-        _settle_jit(
-            *planes[:3],
-            at_hand.major,
-            varies,
-            at_hand.rows,
-            earliest,
-            n_held,
+        held = np.flatnonzero((loaded.rows[self._standing] >= starts[0]) & self.keep[loaded.rows[self._standing]])
+        skipped = int(np.searchsorted(waiting, max(int(starts[0]), int(waiting[0]))))
+        n_new = int(np.searchsorted(waiting, stops[-1]))
+        fresh = np.arange(self._entered + skipped, self._entered + n_new)
+        at = np.concatenate([self._standing[held], fresh])
+        rows = loaded.rows[at]
+        window_of = np.searchsorted(stops, rows[len(held) :], side="right")
+        run = _Run(
+            at,
+            rows,
+            loaded.major[at],
+            loaded.varies[at],
+            np.concatenate([left_out[held], np.zeros(len(fresh), dtype=bool)]),
+            np.searchsorted(rows, starts[window_of]).astype(np.int64),
+            len(held),
             starts,
             stops,
+            np.zeros((len(fresh), (len(at) + 63) // 64), dtype=np.uint64),
+            np.zeros(len(fresh), dtype=np.int64),
+            [],
+        )
+        run.waiting.append(self._begin(run.comparisons(loaded.planes, self._threshold, self._parts)))
+        self._settle_compared()
+        self._compared = run
+        self._standing = at
+        self._next_window = stop
+        self._entered += n_new
+
+    def _settle_compared(self) -> None:
+        """Settle the run that has been compared, if there is one, and drop what went from those that stand."""
+        run, loaded = self._compared, self._loaded
+        if run is None:
+            return
+        assert loaded is not None
+        run.wait()
+        removed = ~self.keep[run.rows]
+        planes = loaded.planes
+        _settle_jit(
+            *planes[:3],
+            run.at,
+            run.major,
+            run.varies,
+            run.left_out,
+            run.rows,
+            run.earliest,
+            run.n_held,
+            run.starts,
+            run.stops,
             planes.n_samples,
             self._threshold,
-            links,
-            known,
+            run.links,
+            run.known,
             removed,
         )
-        self.keep[at_hand.rows[removed]] = False
-        self._next_window = stop
-        needed = self._windows.start[stop] if stop < len(ends) else len(self.keep)
-        chosen = np.flatnonzero(~removed & (at_hand.rows >= needed))
-        self._held = at_hand.part(chosen)
-        self._waiting = waiting.part(slice(n_new, None))
+        self.keep[run.rows[removed]] = False
+        self._compared = None
+        needed = (
+            self._windows.start[self._next_window] if self._next_window < len(self._windows.end) else len(self.keep)
+        )
+        rows = loaded.rows[self._standing]
+        self._standing = self._standing[self.keep[rows] & (rows >= needed)]
 
 
-class _Held(NamedTuple):
-    """Variants at hand: planes, rows int64[V] among all, major allele frequencies float64[V]."""
+class _Run(NamedTuple):
+    """Some windows and the variants at hand for them: those held, then new ones; see `_settle` and `compare`."""
+
+    at: _Integers
+    rows: _Integers
+    major: npt.NDArray[np.float64]
+    varies: npt.NDArray[np.bool_]
+    left_out: npt.NDArray[np.bool_]
+    earliest: _Integers
+    n_held: int
+    starts: _Integers
+    stops: _Integers
+    links: npt.NDArray[np.uint64]
+    known: _Integers
+    waiting: list[Callable[[], Any]]
+
+    def comparisons(self, planes: LdPlanes, threshold: float, n: int) -> list[Callable[[], Any]]:
+        """Return the calls that compare the new variants, in n parts."""
+        common = (*planes[:3], self.at, self.major, self.varies & ~self.left_out, self.earliest, self.n_held)
+        others = (n, planes.n_samples, threshold, self.links, self.known)
+        return [partial(compare_jit, *common, offset, *others) for offset in range(n)]
+
+    def wait(self) -> None:
+        """Come back when all is compared."""
+        while self.waiting:
+            self.waiting.pop()()
+
+    def will_go(self) -> npt.NDArray[np.bool_]:
+        """Tell of each new variant whether a link was found that removes it, if the other still stands."""
+        return self.known < self.n_held + np.arange(len(self.known))
+
+
+class _Loaded(NamedTuple):
+    """Variants in memory: planes, rows int64[V] among all, major allele frequencies float64[V], who varies bool[V]."""
 
     planes: LdPlanes
     rows: _Integers
     major: npt.NDArray[np.float64]
+    varies: npt.NDArray[np.bool_]
 
-    def part(self, chosen: _Integers | slice) -> _Held:
-        return _Held(self.planes.take(chosen), self.rows[chosen], self.major[chosen])
-
-    def from_row(self, row: int) -> _Held:
-        return self.part(slice(int(np.searchsorted(self.rows, row)), None))
-
-    def varies(self) -> npt.NDArray[np.bool_]:
-        called, hets, homs = self.planes.stats[:, 0], self.planes.stats[:, 1], self.planes.stats[:, 2]
-        return np.ascontiguousarray((hets < called) & (hets + homs > 0) & (homs < called))
+    def part(self, chosen: _Integers) -> _Loaded:
+        return _Loaded(self.planes.take(chosen), self.rows[chosen], self.major[chosen], self.varies[chosen])
 
 
-def _joined(first: _Held, second: _Held) -> _Held:
+def _varies(planes: LdPlanes) -> npt.NDArray[np.bool_]:
+    called, hets, homs = planes.stats[:, 0], planes.stats[:, 1], planes.stats[:, 2]
+    return np.ascontiguousarray((hets < called) & (hets + homs > 0) & (homs < called))
+
+
+def _joined(first: _Loaded, second: _Loaded) -> _Loaded:
     planes = LdPlanes(
         np.concatenate([first.planes.bits, second.planes.bits]),
         np.concatenate([first.planes.summary, second.planes.summary]),
         np.concatenate([first.planes.stats, second.planes.stats]),
         first.planes.n_samples,
     )
-    return _Held(planes, np.concatenate([first.rows, second.rows]), np.concatenate([first.major, second.major]))
+    return _Loaded(planes, *(np.concatenate(pair) for pair in zip(first[1:], second[1:], strict=True)))
 
 
-def _in_turn(calls: Iterable[Callable[[], Any]]) -> None:
+def _in_turn(calls: Iterable[Callable[[], Any]]) -> Callable[[], None]:
     for call in calls:
         call()
+    return lambda: None
 
 
 def indep_pairwise(

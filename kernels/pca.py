@@ -31,9 +31,15 @@ from genomics_dc.kernels.standardised import add_product, sample_order, scaling,
 _Floats = npt.NDArray[np.float64]
 Multiply = Callable[[_Floats, type[np.floating[Any]]], _Floats]
 
-OVERSAMPLING = 2  # at least: blocks are a multiple of 4 wide. Wider ones take fewer passes, and longer in all
-PASSES_MAX = 100
+OVERSAMPLING = 2  # at least: blocks are a multiple of 4 wide
+# From so many samples on blocks are a third as wide. The passes are more, the products fewer in all (k = 10: 39 passes
+# of 4 in place of 23 of 12), as each vector gains from what was seen with the others. With few samples time is no
+# matter, and a wide block finds as many equal values as it has rows; a narrow one waits for rounding to part them.
+_NARROW_SAMPLES = 1024
+PASSES_MAX = 250
 TOLERANCE = 1e-4
+# Single precision stops so much below the tolerance: a pass in double that then just fails costs seven of its own.
+_MARGIN = 0.7
 # A residual of this share of the largest value is what rounding leaves, in either precision.
 _ROUNDING = {np.float32: 2e-7, np.float64: 1e-13}
 # Below this share, single precision may be at its end: the passes stop when two have gained nothing.
@@ -146,13 +152,15 @@ def principal_components(
     """
     if not 1 <= k < n_samples:
         raise ValueError(f"k must be between 1 and {n_samples - 1} (samples - 1), not {k}")
-    width = min(-(-(k + OVERSAMPLING) // 4) * 4, n_samples)
+    wide = min(-(-(k + OVERSAMPLING) // 4) * 4, n_samples)
+    width = -(-k // 12) * 4 if n_samples >= _NARROW_SAMPLES else wide
     block = np.random.default_rng(seed).standard_normal((n_samples, width)).T.copy()
     passes = 0
     angle = np.inf
     residual = np.full(k, np.inf)
     for dtype in (np.float32, np.float64):
         space = _Space(multiply, n_samples, dtype)
+        wanted = tolerance if dtype is np.float64 else _MARGIN * tolerance
         best, idle = np.inf, 0
         while passes < passes_max:
             block = space.grow(block)
@@ -166,16 +174,16 @@ def principal_components(
             angle = _angle(values, lengths, k)
             if on_pass is not None:
                 on_pass(passes, angle)
-            if len(values) >= k and (angle < tolerance or residual.max() < _ROUNDING[dtype]):
+            if len(values) >= k and (angle < wanted or residual.max() < _ROUNDING[dtype]):
                 break
             idle = idle + 1 if residual.max() > 0.5 * best else 0
             best = min(best, float(residual.max()))
             if dtype is np.float32 and best < _NEAR_ROUNDING and idle == 2:
                 break
             if len(space.seen) > _ROWS_MAX:
-                space.shrink(3 * width)
+                space.shrink(3 * wide)
         if dtype is np.float32:
-            _, block = space.leading(width)
+            _, block = space.leading(wide)
             passes = min(passes, passes_max - 1)
     values, rows = space.leading(k)
     if len(rows) < k:  # fewer than k directions carry variance, and the rest are any orthonormal ones
@@ -199,26 +207,19 @@ def _angle(values: _Floats, lengths: _Floats, k: int) -> float:
 def _new_directions(seen: _Floats, block: _Floats, spent_share: float) -> _Floats:
     """Return orthonormal rows that span what `block` [L, S] adds to the orthonormal rows of `seen`."""
     lengths = np.sqrt((block**2).sum(axis=1))
-    rest = _outside(seen, block)
+    rest = block - combinations(inner(seen, block), seen)
     kept = list(np.flatnonzero(np.sqrt((rest**2).sum(axis=1)) > spent_share * lengths))
     kept = kept[: seen.shape[1] - seen.shape[0]]
     while kept:
         rows = np.ascontiguousarray(rest[kept])
         bad = orthonormalise_jit(rows, 0, 0, 1e-8)
         if bad == INDEPENDENT:
-            # The rows were scaled up: rounding that points into `seen` has grown with them.
-            rows = _outside(seen, rows)
+            # The rows were scaled up, and rounding that points into `seen` with them; twice is enough.
+            rows = rows - combinations(inner(seen, rows), seen)
             orthonormalise_jit(rows, 0, 0, 1e-8)
             return rows
         del kept[bad]
     return np.empty((0, seen.shape[1]))
-
-
-def _outside(seen: _Floats, block: _Floats) -> _Floats:
-    """Return what is left of the rows of `block` outside the orthonormal rows of `seen`; twice is enough."""
-    for _turn in range(2):
-        block = block - combinations(inner(seen, block), seen)
-    return block
 
 
 def pca(dosage: npt.NDArray[np.int8], k: int, *, seed: int = 1, tolerance: float = TOLERANCE) -> Components:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.kernels._jit import summing_jit
+from genomics_dc.kernels._jit import summing_jit, wide_vectors
 
 _Rows = npt.NDArray[Any]
 
@@ -25,6 +25,7 @@ def _inner(left: _Rows, n_left: int, length: int, right: _Rows, right_first: int
 
     The rows of `right` [N, ...] begin at `right_first`.
     """
+    wide_vectors()
     n_right = right.shape[0]
     right_last = right_first + length
     zero = left.dtype.type(0)
@@ -104,6 +105,7 @@ def _add_combinations(weights: _Rows, rows: _Rows, n_rows: int, length: int, out
 
     Of the rows the first `length` places count; those of `out` begin at `out_first`.
     """
+    wide_vectors()
     n_out = weights.shape[1]
     span = _SPAN_BYTES // rows.itemsize
     for start in range(0, length, span):

@@ -2,7 +2,8 @@
 
 The genotype g of a sample becomes (g - 2p) / sqrt(2p(1 - p)) (Patterson et al. 2006, PLoS Genet. 2:e190), with p of the
 called samples; a missing one becomes the mean, which is 0. They are never made as a whole: a tile of some variants and
-samples is unpacked, used and overwritten.
+samples is unpacked, used and overwritten; in single precision, where the processor can, they stand in registers only
+(`kernels.panels`).
 
 Inside a tile the samples stand by their place in a byte, all first places before all second ones, so that unpacking is
 vector code. `SampleOrder` says which sample stands where.
@@ -18,9 +19,12 @@ import numpy.typing as npt
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.bits import popcount
 from genomics_dc.kernels.genotypes import SAMPLES_PER_BYTE, packed_width
+from genomics_dc.kernels.lines import on_lines
+from genomics_dc.kernels.panels import HAS_PANELS, LANES, WAYS, add_images_of_panel, add_scores_of_panel
 from genomics_dc.kernels.products import add_combinations_jit, inner_jit
 
 _Floats = npt.NDArray[np.float64]
+_Singles = npt.NDArray[np.float32]
 _Packed = npt.NDArray[np.uint8]
 
 _TILE_BYTES = 640  # of packed genotypes of a variant; with the next number, a tile fits the second-level cache
@@ -30,7 +34,8 @@ _TILE_VARIANTS = 64
 class SampleOrder(NamedTuple):
     """Where samples stand in the rows of a product: `place` int64[S]; rows are `width` long, in tiles of `tile_bytes`.
 
-    Places of no sample hold zero.
+    Places of no sample hold zero. Unless all are in one tile, tiles are a multiple of 16 bytes, so that rows of floats
+    begin where a line of the cache does.
     """
 
     place: npt.NDArray[np.int64]
@@ -39,7 +44,7 @@ class SampleOrder(NamedTuple):
 
     def spread(self, values: npt.NDArray[Any], dtype: type[np.floating[Any]]) -> npt.NDArray[Any]:
         """Return rows [L, width] of values [L, S]."""
-        rows = np.zeros((len(values), self.width), dtype=dtype)
+        rows = on_lines((len(values), self.width), dtype)
         rows[:, self.place] = values
         return rows
 
@@ -51,8 +56,12 @@ class SampleOrder(NamedTuple):
 def sample_order(n_samples: int, *, one_tile: bool = False) -> SampleOrder:
     """Return the order of the samples of a cohort, in tiles that fit the cache or in one."""
     n_bytes = packed_width(n_samples)
-    n_tiles = 1 if one_tile else max(1, -(-n_bytes // _TILE_BYTES))
-    tile = max(1, -(-n_bytes // n_tiles))
+    if one_tile:
+        tile = max(1, n_bytes)
+    else:
+        n_bytes = -(-n_bytes // LANES) * LANES
+        n_tiles = max(1, -(-n_bytes // _TILE_BYTES))
+        tile = max(1, -(-n_bytes // (n_tiles * LANES))) * LANES
     sample = np.arange(n_samples, dtype=np.int64)
     byte, position = sample // SAMPLES_PER_BYTE, sample % SAMPLES_PER_BYTE
     start = byte // tile * tile
@@ -63,19 +72,24 @@ def sample_order(n_samples: int, *, one_tile: bool = False) -> SampleOrder:
 def _unpack(
     packed: _Packed, mean: _Floats, scale: _Floats, first: int, last: int, start: int, stop: int, tile: npt.NDArray[Any]
 ) -> None:
-    """Fill rows of `tile` with the standardised genotypes of variants `first`.. and bytes `start`.. of packed."""
+    """Fill rows of `tile` with the standardised genotypes of variants `first`.. and bytes `start`..`stop` of packed.
+
+    What is past the last byte is zero.
+    """
     n_bytes = stop - start
+    n_real = min(stop, packed.shape[1]) - start
     zero = tile.dtype.type(0)
     for v in range(first, last):
-        row = packed[v, start:stop]
+        row = packed[v, start : start + n_real]
         step = tile.dtype.type(scale[v])
         lowest = tile.dtype.type(-mean[v] * scale[v])
         for position in range(4):
             shift = np.uint8(2 * position)
             out = tile[v - first, position * n_bytes : (position + 1) * n_bytes]
-            for b in range(n_bytes):
+            for b in range(n_real):
                 code = np.int32((row[b] >> shift) & np.uint8(3))
                 out[b] = zero if code == 3 else lowest + step * tile.dtype.type(code)
+            out[n_real:] = zero
 
 
 unpack_jit = jit(_unpack)
@@ -102,7 +116,7 @@ def _add_product(
     total: _Floats,
 ) -> None:
     """Add X' X weights to `total` [L, W], X the standardised genotypes of packed [V, B], weights [L, W]."""
-    n_variants, n_bytes = packed.shape
+    n_variants, n_bytes = len(packed), weights.shape[1] // 4
     width = weights.shape[0]
     tile = np.empty((_TILE_VARIANTS, 4 * tile_bytes), dtype=weights.dtype)
     score = np.empty((_TILE_VARIANTS, width), dtype=np.float64)
@@ -125,6 +139,72 @@ def _add_product(
 
 
 add_product_jit = jit(_add_product)
+
+
+def _fill_values(mean: _Floats, scale: _Floats, first: int, last: int, values: _Singles) -> None:
+    """Fill rows of `values` [V, 16] with what the codes of a variant stand for, four times; other rows are zero."""
+    values[:] = np.float32(0)
+    for v in range(first, last):
+        step, lowest = np.float32(scale[v]), np.float32(-mean[v] * scale[v])
+        for code in range(LANES):
+            if code & 3 != 3:
+                values[v - first, code] = lowest + step * np.float32(code & 3)
+
+
+def _fill_panel(packed: _Packed, first: int, last: int, start: int, stop: int, panel: _Packed) -> None:
+    """Copy bytes `start`..`stop` of some variants; what is past the last byte are samples without a call."""
+    n_real = min(stop, packed.shape[1]) - start
+    for v in range(first, last):
+        row, out = packed[v, start : start + n_real], panel[v - first]
+        for b in range(n_real):
+            out[b] = row[b]
+        for b in range(n_real, stop - start):
+            out[b] = np.uint8(0xFF)
+
+
+_fill_values_jit = jit(_fill_values)
+_fill_panel_jit = jit(_fill_panel)
+
+
+def _add_product_of_panels(
+    packed: _Packed,
+    mean: _Floats,
+    scale: _Floats,
+    tile_bytes: int,
+    weights: _Singles,
+    image: _Singles,
+    total: _Floats,
+) -> None:
+    """Do what `_add_product` does, for a multiple of four rows of weights in single precision."""
+    n_variants, width, n_bytes = len(packed), weights.shape[0], weights.shape[1] // 4
+    panel = np.zeros((_TILE_VARIANTS, tile_bytes), dtype=np.uint8)
+    values = np.empty((_TILE_VARIANTS, LANES), dtype=np.float32)
+    part = np.empty((_TILE_VARIANTS, width), dtype=np.float32)
+    score = np.empty((_TILE_VARIANTS, width), dtype=np.float64)
+    for first in range(0, n_variants, _TILE_VARIANTS):
+        last = min(first + _TILE_VARIANTS, n_variants)
+        _fill_values_jit(mean, scale, first, last, values)
+        score[:] = 0.0
+        for start in range(0, n_bytes, tile_bytes):
+            stop = min(start + tile_bytes, n_bytes)
+            _fill_panel_jit(packed, first, last, start, stop, panel)
+            part[:] = np.float32(0)
+            for v in range(0, last - first, WAYS):
+                for j in range(0, width, WAYS):
+                    add_scores_of_panel(panel, v, 0, stop - start, values, weights, j, 4 * start, part)
+            score += part
+        part[:] = score
+        for start in range(0, n_bytes, tile_bytes):
+            stop = min(start + tile_bytes, n_bytes)
+            if tile_bytes < n_bytes:
+                _fill_panel_jit(packed, first, last, start, stop, panel)
+            for j in range(0, width, WAYS):
+                add_images_of_panel(panel, last - first, 0, stop - start, values, part, j, 4 * start, image)
+        if (first // _TILE_VARIANTS) % 4 == 3 or last == n_variants:
+            _flush_jit(image, total)
+
+
+add_product_of_panels_jit = jit(_add_product_of_panels)
 
 
 def _scaling_counts(packed: _Packed, n_samples: int, counts: npt.NDArray[np.int64]) -> None:
@@ -189,14 +269,26 @@ def add_product(
     whose type is the precision (float32 is right to about 1e-7 of the largest value, since single sums go over 2,560
     samples or 256 variants at most); `total` float64[L, width] in the same order.
     """
-    if packed.size and weights.size:
-        add_product_jit(packed, mean, scale, order.tile_bytes, weights, np.zeros_like(weights), total)
+    if not packed.size or not weights.size:
+        return
+    if HAS_PANELS and weights.dtype == np.float32:
+        rows = -(-len(weights) // WAYS) * WAYS
+        if rows == len(weights):
+            image = on_lines(weights.shape, np.float32)
+            add_product_of_panels_jit(packed, mean, scale, order.tile_bytes, weights, image, total)
+            return
+        wide, added = on_lines((rows, order.width), np.float32), np.zeros((rows, order.width))
+        wide[: len(weights)] = weights
+        add_product(packed, mean, scale, order, wide, added)
+        total += added[: len(weights)]
+        return
+    add_product_jit(packed, mean, scale, order.tile_bytes, weights, on_lines(weights.shape, weights.dtype.type), total)
 
 
 def _scores(
     packed: _Packed, mean: _Floats, scale: _Floats, tile_bytes: int, weights: npt.NDArray[Any], out: _Floats
 ) -> None:
-    n_variants, n_bytes = packed.shape
+    n_variants, n_bytes = len(packed), weights.shape[1] // 4
     tile = np.empty((_TILE_VARIANTS, 4 * tile_bytes), dtype=weights.dtype)
     for first in range(0, n_variants, _TILE_VARIANTS):
         last = min(first + _TILE_VARIANTS, n_variants)
@@ -227,7 +319,7 @@ def _add_images(
     total: _Floats,
 ) -> None:
     """Add X' loadings to `total` [L, W]; `image` [L, W] is of the type of `loadings` and zero before and after."""
-    n_variants, n_bytes = packed.shape
+    n_variants, n_bytes = len(packed), total.shape[1] // 4
     tile = np.empty((_TILE_VARIANTS, 4 * tile_bytes), dtype=loadings.dtype)
     for first in range(0, n_variants, _TILE_VARIANTS):
         last = min(first + _TILE_VARIANTS, n_variants)

@@ -52,7 +52,8 @@ def king_pairs(
         band = kernel.PairBand(first, last, n_samples)
         parts = band.parts()
         for block in planes:
-            deque(ordered_map(partial(_add, band, block), parts, threads=threads), maxlen=0)
+            # the last part has the most pairs: begun first, no thread waits long for it
+            deque(ordered_map(partial(_add, band, block), reversed(parts), threads=threads), maxlen=0)
         finish = partial(_finish, band, planes.totals, planes.n_variants, kinship_min, whole)
         found += ordered_map(finish, parts, threads=threads)
         tell("comparing pairs", kernel.n_pairs(last) / n_all)

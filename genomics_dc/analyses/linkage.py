@@ -89,15 +89,21 @@ def prune(
             variants.position, variants.contig, window_bp=window_bp, window_variants=window_variants, step=step
         )
     workers = default_threads(threads)
-    with ThreadPoolExecutor(max_workers=workers) as pool:
+    with ThreadPoolExecutor(max_workers=max(workers - 1, 1)) as pool:
 
-        def run(calls: list[Callable[[], Any]]) -> None:
-            jobs = [pool.submit(call) for call in calls[1:]]
-            calls[0]()
-            for job in jobs:
-                job.result()
+        def begin(calls: list[Callable[[], Any]]) -> Callable[[], None]:
+            left = deque(calls)
+            helpers = [pool.submit(_do_all, left) for _ in range(workers - 1)]
 
-        pruner = ld_prune.Pruner(len(variants), windows, r2=r2, run=run, threads=workers)
+            def finish() -> None:
+                _do_all(left)
+                for helper in helpers:
+                    helper.result()
+
+            return finish
+
+        begin_or_do = begin if workers > 1 else None
+        pruner = ld_prune.Pruner(len(variants), windows, r2=r2, begin=begin_or_do, parts=2 * workers)
         for batch in batches(view, variants, threads=workers):
             pruner.add(batch.planes, batch.major)
             if progress:
@@ -105,6 +111,16 @@ def prune(
     table = pa.table({**variants.places(), "kept": pa.array(pruner.keep)})
     parameters = {"r2": r2, "window_bp": window_bp, "window_variants": window_variants, "step": step}
     return PruneResult(table, provenance_of("ld_prune", view, parameters), source=view)
+
+
+def _do_all(left: deque[Callable[[], Any]]) -> None:
+    """Make the calls that are left, which other threads make too."""
+    while True:
+        try:
+            call = left.popleft()
+        except IndexError:
+            return
+        call()
 
 
 def ld(

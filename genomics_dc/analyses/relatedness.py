@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -15,10 +16,12 @@ import pyarrow.compute as pc
 from genomics_dc.analyses.king_pairs import king_pairs
 from genomics_dc.analyses.lineage import provenance_of
 from genomics_dc.analyses.packed_blocks import autosomal
-from genomics_dc.analyses.parallel import default_threads
+from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.analyses.thresholds import Thresholds, load_thresholds
 from genomics_dc.errors import InputError, UsageError
+from genomics_dc.files import atomic_path
 from genomics_dc.kernels import kinship as kernel
+from genomics_dc.parquet import write_repeating
 from genomics_dc.provenance import JsonValue
 from genomics_dc.results import Result
 
@@ -67,6 +70,19 @@ class KinshipResult(Result):
         """Return how many pairs of the table are of each degree, by name."""
         found = {one["values"]: one["counts"] for one in pc.value_counts(self.table["relationship"]).to_pylist()}
         return {name: int(found.get(name, 0)) for name in DEGREES}
+
+    def write(self, path: Path | str, *, force: bool = False, threads: int | None = None) -> Path:
+        """Write Parquet, or TSV when the name ends with .tsv, whole or not at all; return the path.
+
+        The bytes are the same for any number of threads; all processors when None.
+        """
+        target = Path(path)
+        if target.suffix != ".parquet":
+            return super().write(path, force=force)
+        with atomic_path(target, force=force) as temporary:
+            mapper = partial(ordered_map, threads=default_threads(threads))
+            write_repeating(self.to_arrow(), temporary, mapper=mapper)
+        return target
 
     def duplicates(self) -> pa.Table:
         """Return the pairs that are one person, or identical twins."""
@@ -149,15 +165,18 @@ def kinship(
     if view.n_samples == 0:
         raise InputError(f"{view.path} has no samples in this view; kinship is of pairs of samples")
     part = autosomal(view, "kinship")
-    pairs, _ = king_pairs(part, kinship_min=kinship_min, threads=default_threads(threads), progress=progress)
+    workers = default_threads(threads)
+    pairs, _ = king_pairs(part, kinship_min=kinship_min, threads=workers, progress=progress)
     ids = pa.array([str(name) for name in view.sample_ids], pa.string())
     unknown = np.isnan(pairs.kinship)
+    names = kernel.PAIR_COLUMNS[:4]
+    shares = ordered_map(partial(_share, pairs.counts[4]), pairs.counts[:4], threads=workers)
     table = pa.table(
         {
             "sample_id_1": pa.DictionaryArray.from_arrays(pa.array(pairs.who[0]), ids),
             "sample_id_2": pa.DictionaryArray.from_arrays(pa.array(pairs.who[1]), ids),
             "n": pa.array(pairs.counts[4], pa.int32()),
-            **{name: _share(pairs.counts[row], pairs.counts[4]) for row, name in enumerate(kernel.PAIR_COLUMNS[:4])},
+            **dict(zip(names, shares, strict=True)),
             "kinship": pa.array(pairs.kinship, pa.float64(), mask=unknown if unknown.any() else None),
             "relationship": _relationship(pairs.kinship, limits),
         }
@@ -195,9 +214,11 @@ def _note(view: StoreView) -> str | None:
     return f"all variants are on {view.contigs[contigs[0]]}: a part of the genome, so degrees are only indicative"
 
 
-def _share(part: npt.NDArray[np.int32], whole: npt.NDArray[np.int32]) -> pa.Array:
-    share = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
-    return pa.array(share, pa.float64(), mask=whole == 0)
+def _share(whole: npt.NDArray[np.int32], part: npt.NDArray[np.int32]) -> pa.Array:
+    none = whole == 0
+    if not none.any():
+        return pa.array(part / whole, pa.float64())
+    return pa.array(np.divide(part, whole, out=np.full(len(whole), np.nan), where=~none), pa.float64(), mask=none)
 
 
 def _relationship(coefficient: Floats, limits: Thresholds) -> pa.Array:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from genomics_dc.analyses import king_pairs
 from genomics_dc.analyses.view import open_store
-from genomics_dc.errors import InputError, ResourceError
+from genomics_dc.errors import InputError, OutputExistsError, ResourceError
 from genomics_dc.kernels import kinship as kernel
 from genomics_dc.plots import style
+from genomics_dc.results import PROVENANCE_KEY
 from genomics_dc.store import build_store
 from tests.builders import write_cohort_vcf
 
@@ -91,7 +93,7 @@ def test_sample_order_changes_only_the_order(family):
 
 def test_any_number_of_threads_gives_the_same_bytes(mixed, tmp_path):
     for threads in (1, 2, 5):
-        mixed.kinship(threads=threads).write(tmp_path / f"{threads}.parquet")
+        mixed.kinship(threads=threads).write(tmp_path / f"{threads}.parquet", threads=threads)
         style.save(mixed.kinship(threads=threads).plot.kinship(), tmp_path / f"{threads}")
     for suffix in ("parquet", "svg", "png"):
         assert len({(tmp_path / f"{threads}.{suffix}").read_bytes() for threads in (1, 2, 5)}) == 1
@@ -105,6 +107,17 @@ def test_sites_of_many_alleles_set_the_reference_against_the_rest(mixed):
     result = mixed.kinship()
     np.testing.assert_array_equal(result.table["n"].to_numpy(), counts[4])
     np.testing.assert_array_equal(result.table["kinship"].to_numpy(), coefficient)
+
+
+def test_the_parquet_file_holds_the_table_and_what_made_it(mixed, tmp_path):
+    result = mixed.kinship(threads=1)
+    written = parquet.read_table(result.write(tmp_path / "k.parquet"))
+    assert {name: written[name].to_pylist() for name in written.column_names} == {
+        name: result.table[name].to_pylist() for name in result.table.column_names
+    }
+    assert written.schema.metadata[PROVENANCE_KEY].decode() == result.provenance.to_json()
+    with pytest.raises(OutputExistsError, match="force"):
+        result.write(tmp_path / "k.parquet")
 
 
 def test_a_least_kinship_keeps_the_rows_of_plink2(family):

@@ -142,16 +142,41 @@ def test_runs_and_threads_change_nothing(monkeypatch, run_variants, threads):
     expected = plink2_prune(dosage, position, contig, r2=0.2, window_bp=600)
     with ThreadPoolExecutor(threads) as pool:
 
-        def run(calls):
-            for job in [pool.submit(call) for call in calls]:
-                job.result()
+        def begin(calls):
+            jobs = [pool.submit(call) for call in calls]
+            return lambda: [job.result() for job in jobs]
 
         found = ld_windows.prune_windows(position, contig, window_bp=600)
-        pruner = ld_prune.Pruner(400, found, r2=0.2, run=run, threads=threads)
+        pruner = ld_prune.Pruner(400, found, r2=0.2, begin=begin, parts=threads)
         for start in range(0, 400, 90):
             pruner.add(ld_planes(pack_dosage(dosage[start : start + 90]), 150))
     assert pruner.keep.tolist() == expected.tolist()
     assert 0 < expected.sum() < 400
+
+
+@pytest.mark.parametrize("run_variants", [1, 2, 5, 30])
+@pytest.mark.parametrize("r2", [0.01, 0.1, 0.6])
+@pytest.mark.parametrize("window", [{"window_bp": 300}, {"window_variants": 40, "step": 7}, {"window_variants": 25}])
+def test_what_was_left_out_of_the_comparisons_is_made_up_for(monkeypatch, run_variants, r2, window):
+    # blocks of variants that resemble each other, so that chains form: one that would remove a variant goes itself
+    rng = np.random.default_rng(run_variants)
+    blocks = rng.integers(0, 3, (12, 60)).repeat(20, axis=0)
+    dosage = np.where(rng.random((240, 60)) < 0.25, rng.integers(-1, 3, (240, 60)), blocks).astype(np.int8)
+    monkeypatch.setattr(ld_prune, "_RUN_VARIANTS", run_variants)
+    made_up = []
+    settle = ld_prune._settle_jit
+
+    def counted(*arguments):
+        left_out, removed = arguments[6], arguments[-1]
+        made_up.append(int((left_out & ~removed).sum()))
+        settle(*arguments)
+
+    monkeypatch.setattr(ld_prune, "_settle_jit", counted)
+    position, contig = np.sort(rng.integers(1, 3000, 240)), np.zeros(240, dtype=int)
+    expected = plink2_prune(dosage, position, contig, r2=r2, **window)
+    assert ours(dosage, position, contig, r2=r2, batch=70, **window).tolist() == expected.tolist()
+    if r2 == 0.1 and run_variants == 5:
+        assert sum(made_up) > 0
 
 
 def test_ties_keep_the_earlier_and_copies_leave_one():

@@ -60,6 +60,41 @@ def test_the_angle_to_the_exact_space_is_below_what_was_said(tolerance):
     assert np.linalg.norm(outside, 2) <= found.angle < tolerance
 
 
+def of_values(values, seed=0):
+    """A symmetric matrix with these leading eigenvalues and 1 / i after them, its vectors, and its products."""
+    rng = np.random.default_rng(seed)
+    basis = np.linalg.qr(rng.standard_normal((1200, 1200)))[0]
+    every = np.concatenate([values, np.minimum(1.0, 20.0 / np.arange(1, 1201 - len(values)))])
+    matrix = (basis * every) @ basis.T
+    return basis, lambda rows, dtype: (rows.astype(dtype) @ matrix.astype(dtype)).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    "leading",
+    [
+        np.linspace(3, 1.5, 10),
+        [60.0] * 6 + [1.9, 1.8, 1.7, 1.6],  # more equal values than a block has rows
+        [9.0, 8.0] + [4.0 + 1e-3 * i for i in range(8, 0, -1)],
+        [1.3, 1.28, 1.26, 1.24, 1.22, 1.2, 1.18, 1.16, 1.14, 1.12],
+    ],
+)
+def test_many_samples_go_in_narrow_blocks(leading):
+    basis, multiply = of_values(leading)
+    assert len(basis) >= pca._NARROW_SAMPLES
+    found = pca.principal_components(multiply, len(basis), 10, seed=1, n_variants=5)
+    outside = found.vectors - basis[:, :10] @ (basis[:, :10].T @ found.vectors)
+    assert np.linalg.norm(outside, 2) <= found.angle < 1e-4
+    assert found.values == pytest.approx(np.sort(leading)[::-1], rel=1e-8)
+
+
+@pytest.mark.parametrize("k", [1, 3, 13])
+def test_blocks_of_any_number_of_components(k):
+    basis, multiply = of_values(np.linspace(5, 2, k))
+    found = pca.principal_components(multiply, len(basis), k, seed=1, n_variants=5)
+    outside = found.vectors - basis[:, :k] @ (basis[:, :k].T @ found.vectors)
+    assert np.linalg.norm(outside, 2) <= found.angle < 1e-4
+
+
 def test_equals_scikit_allel():
     allel = pytest.importorskip("allel")
     dosage = cohort(np.random.default_rng(2), missing=0)[2:]

@@ -48,6 +48,30 @@ def test_equals_the_definition(dosage, width, dtype):
     np.testing.assert_allclose(both, images, **near)
 
 
+@given(dosages, st.integers(1, 9))
+@settings(deadline=None, max_examples=30)
+def test_registers_and_tiles_give_the_same(dosage, width):
+    weights = np.random.default_rng(4).standard_normal((width, dosage.shape[1]))
+    found = []
+    for in_registers in (standardised.HAS_PANELS, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(standardised, "HAS_PANELS", in_registers)
+            found.append(products(dosage, weights, np.float32)[2])
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("n_samples", [1, 5, 64, 2500, 2561, 6001])
+def test_rows_of_a_product_begin_on_a_line_of_the_cache(n_samples):
+    order = standardised.sample_order(n_samples)
+    assert order.tile_bytes % 16 == 0
+    assert order.width >= n_samples
+    assert len(np.unique(order.place)) == n_samples
+    assert order.place.max() < order.width
+    rows = order.spread(np.ones((3, n_samples)), np.float32)
+    assert [row.ctypes.data % 64 for row in rows] == [0, 0, 0]
+    assert rows.sum() == 3 * n_samples
+
+
 def test_counts():
     dosage = np.random.default_rng(2).integers(-1, 3, (50, 37)).astype(np.int8)
     counts = standardised.scaling_counts(pack_dosage(dosage), 37)
