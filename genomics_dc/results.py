@@ -82,10 +82,12 @@ class Result:
         """
         return dataset(along(self.table, "row"), {}, self.provenance)
 
-    def write(self, path: Path | str, *, force: bool = False) -> Path:
+    def write(self, path: Path | str, *, force: bool = False, threads: int | None = None) -> Path:
         """Write Parquet, or TSV when the name ends with .tsv, whole or not at all; return the path.
 
-        A TSV prints missing as NA and gets its provenance in `<path>.provenance.json`.
+        In Parquet, columns that several traits share are stored once; the bytes are the same for any number of threads,
+        which is that of all processors when None. A TSV prints missing as NA and gets its provenance in
+        `<path>.provenance.json`.
         """
         target = Path(path)
         if target.suffix == ".tsv":
@@ -99,7 +101,7 @@ class Result:
             from genomics_dc.parquet import write_repeating
 
             with atomic_path(target, force=force) as temporary:
-                write_repeating(self.to_arrow(), temporary, distinct=self.DISTINCT)
+                write_repeating(self.to_arrow(), temporary, threads=threads, distinct=self.DISTINCT)
         else:
             raise UsageError(f"{target}: the name of a result ends with .parquet or .tsv")
         return target

@@ -17,7 +17,6 @@ from genomics_dc.errors import UsageError
 from genomics_dc.files import atomic_path, refuse_existing
 from genomics_dc.kernels.median import median
 from genomics_dc.kernels.status import STATUS_NAMES
-from genomics_dc.parquet import write_repeating
 from genomics_dc.provenance import Provenance
 from genomics_dc.results import Result, along, dataset
 
@@ -176,19 +175,6 @@ class AssociationResult(Result):
         with np.errstate(under="ignore"):
             factors = stats.chi2.isf(10.0 ** -np.array(middles), 1) / CHI2_MEDIAN
         return dict(zip(self.traits, factors.tolist(), strict=True))
-
-    def write(self, path: Path | str, *, force: bool = False, threads: int | None = None) -> Path:
-        """Write Parquet, or TSV when the name ends with .tsv, whole or not at all; return the path.
-
-        In the Parquet, what traits share (positions, alleles, ids) is stored once. The bytes are the same for any
-        number of threads; all processors when None.
-        """
-        target = Path(path)
-        if target.suffix != ".parquet":
-            return super().write(path, force=force)
-        with atomic_path(target, force=force) as temporary:
-            write_repeating(self.to_arrow(), temporary, threads=threads)
-        return target
 
     def genomic_control(self) -> AssociationResult:
         """Return the result with p under genomic control; see `analyses.genomic_control.genomic_control`."""

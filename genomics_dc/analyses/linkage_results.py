@@ -106,7 +106,7 @@ class LDMatrix(Result):
         variables[self.measure] = (("variant", "other_variant"), self.values)
         return dataset(variables, {"variant": ids, "other_variant": ids}, self.provenance)
 
-    def write(self, path: Path | str, *, force: bool = False) -> Path:
+    def write(self, path: Path | str, *, force: bool = False, threads: int | None = None) -> Path:
         """Write the square as NumPy's .npy and, beside it, `<path>.variants.tsv`; return `path`."""
         target = Path(path)
         if target.suffix != ".npy":
@@ -116,7 +116,7 @@ class LDMatrix(Result):
         refuse_existing(beside, force=force)
         with atomic_path(target, force=force) as temporary, open(temporary, "wb") as handle:
             np.save(handle, self.values)
-        super().write(beside, force=force)
+        super().write(beside, force=force, threads=threads)
         return target
 
 

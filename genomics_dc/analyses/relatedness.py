@@ -19,9 +19,7 @@ from genomics_dc.analyses.packed_blocks import autosomal
 from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.analyses.thresholds import Thresholds, load_thresholds
 from genomics_dc.errors import InputError, UsageError
-from genomics_dc.files import atomic_path
 from genomics_dc.kernels import kinship as kernel
-from genomics_dc.parquet import write_repeating
 from genomics_dc.provenance import JsonValue
 from genomics_dc.results import Result
 
@@ -70,19 +68,6 @@ class KinshipResult(Result):
         """Return how many pairs of the table are of each degree, by name."""
         found = {one["values"]: one["counts"] for one in pc.value_counts(self.table["relationship"]).to_pylist()}
         return {name: int(found.get(name, 0)) for name in DEGREES}
-
-    def write(self, path: Path | str, *, force: bool = False, threads: int | None = None) -> Path:
-        """Write Parquet, or TSV when the name ends with .tsv, whole or not at all; return the path.
-
-        The bytes are the same for any number of threads; all processors when None.
-        """
-        target = Path(path)
-        if target.suffix != ".parquet":
-            return super().write(path, force=force)
-        with atomic_path(target, force=force) as temporary:
-            mapper = partial(ordered_map, threads=default_threads(threads))
-            write_repeating(self.to_arrow(), temporary, mapper=mapper)
-        return target
 
     def duplicates(self) -> pa.Table:
         """Return the pairs that are one person, or identical twins."""

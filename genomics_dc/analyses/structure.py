@@ -76,7 +76,7 @@ class PCAResult(Result):
         names = self.table.column_names[1:]
         return np.column_stack([self.table[name].to_numpy().astype(np.float64) for name in names])
 
-    def write(self, path: Path | str, *, force: bool = False) -> Path:
+    def write(self, path: Path | str, *, force: bool = False, threads: int | None = None) -> Path:
         """Write the components (see `Result.write`) and, beside them, what belongs to them; return `path`.
 
         `<path>.eigenvalues.tsv`, and `<path>.loadings.parquet` where there are loadings.
@@ -84,9 +84,9 @@ class PCAResult(Result):
         beside, weights = Path(f"{path}.eigenvalues.tsv"), Path(f"{path}.loadings.parquet")
         for one in (path, beside, *([weights] if self.loadings is not None else [])):
             refuse_existing(one, force=force)
-        target = super().write(path, force=force)
+        target = super().write(path, force=force, threads=threads)
         if self.loadings is not None:
-            self.loadings.write(weights, force=force)
+            self.loadings.write(weights, force=force, threads=threads)
         values = pa.table(
             {
                 "component": self.table.column_names[1:],
