@@ -49,6 +49,7 @@ def write_by_batches(
         atomic_path(target, force=force) as temporary,
         open(temporary, "wb") as handle,
         ThreadPoolExecutor(max_workers=2) as pool,
+        ThreadPoolExecutor(max_workers=scan.threads) as encoders,
     ):
         writer: RepeatingWriter | None = None
         pending: list[Future[Any]] = []
@@ -61,7 +62,7 @@ def write_by_batches(
 
             result = some.result(tell)
             _wait(pending)
-            writer = writer or RepeatingWriter(handle, result.table.schema)
+            writer = writer or RepeatingWriter(handle, result.table.schema, mapper=encoders.map)
             pending = [pool.submit(writer.write, result.table)]
             for update, of_result in (
                 (counts.update, result.status_counts),
