@@ -5,8 +5,8 @@
 The cohort is a VCF, a table of traits y1 .. y100 and cc (0 and 1, or 1 and 2), and a table of covariates. Each round
 runs, back to back: the whole `plink2` command on its own .pgen, and our call in a running Python, the store read from
 disk and the result written included. With `--threads-too` ours runs on one thread as well; with `--growth STEM` on
-1/16 to all of the variants, and of the samples, drawn as STEM.svg and .png. Answers are compared: linear by beta, error and p; logistic by p below 0.05,
-and by the hits below 5e-8.
+1/16 to all of the variants, and of the samples, drawn as STEM.svg and .png. Answers are compared: linear by beta, error
+and p; logistic by p below 0.05, and by the hits below 5e-8.
 """
 
 from __future__ import annotations

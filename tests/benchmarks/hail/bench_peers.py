@@ -6,7 +6,7 @@
 Each round asks every question once of the peer and once of ours. Read from disk and written to disk on both sides: Hail
 from its own MatrixTable (made by `to_hail` before the clock runs) to its own Table, sgkit from the same store as ours,
 its answer computed in memory; ours from the store to Parquet. Before the clock each side answers once on a few
-variants, so that neither compiles. Our quality report is one pass for variants and samples, and is the answer to both.
+variants, so that neither compiles.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from genomics_dc.analyses.association import associate_to_file
 from genomics_dc.analyses.view import open_store
 from genomics_dc.store.text import header as view_header
 from genomics_dc.store.vcf.header import parse_header
@@ -40,19 +41,20 @@ def ours(options, folder: Path, index=None) -> Questions:
         found = open_store(options.store)
         return found if index is None else found.variants(index=index)
 
-    def quality():
-        found = view().qc(threads=options.threads)
-        found.variants.write(folder / "variants.parquet", force=True)
-        found.samples.write(folder / "samples.parquet", force=True)
-
     def linear(traits):
-        view().associate(
-            options.phenotypes, traits=traits, covariates=options.covariates, threads=options.threads
-        ).write(folder / "linear.parquet", force=True)
+        associate_to_file(
+            view(),
+            options.phenotypes,
+            folder / "linear.parquet",
+            traits=traits,
+            covariates=options.covariates,
+            threads=options.threads,
+            force=True,
+        )
 
     return {
-        "variant QC": quality,
-        "sample QC": quality,
+        "variant QC": lambda: view().variant_qc(threads=options.threads).write(folder / "v.parquet", force=True),
+        "sample QC": lambda: view().sample_qc(threads=options.threads).write(folder / "s.parquet", force=True),
         "linear, 1 trait": lambda: linear(options.traits[:1]),
         f"linear, {len(options.traits)} traits": lambda: linear(options.traits),
         f"PCA, {COMPONENTS} components": lambda: (
