@@ -85,6 +85,12 @@ def member_words(columns: npt.NDArray[np.int64], n_samples: int, n_store_samples
     return members
 
 
+def check_width(packed: npt.NDArray[np.uint8], n_words: int) -> None:
+    """Refuse packed genotypes uint8[V, B] whose width is not that of `n_words` words."""
+    if packed.dtype != np.uint8 or packed.ndim != 2 or not 8 * (n_words - 1) < packed.shape[1] <= 8 * n_words:
+        raise ValueError(f"packed genotypes must be uint8[V, B], B at most {8 * n_words}, not {packed.dtype}")
+
+
 def words_of_packed(packed: npt.NDArray[np.uint8], n_words: int) -> npt.NDArray[np.uint64]:
     """Return packed genotypes uint8[V, B] as uint64[V, W], missing in unused places.
 
@@ -93,11 +99,32 @@ def words_of_packed(packed: npt.NDArray[np.uint8], n_words: int) -> npt.NDArray[
     ValueError
         When the width of `packed` is not that of `n_words` words.
     """
-    if packed.dtype != np.uint8 or packed.ndim != 2 or not 8 * (n_words - 1) < packed.shape[1] <= 8 * n_words:
-        raise ValueError(f"packed genotypes must be uint8[V, B], B at most {8 * n_words}, not {packed.dtype}")
+    check_width(packed, n_words)
     words = np.full((packed.shape[0], 8 * n_words), 0xFF, dtype=np.uint8)
     words[:, : packed.shape[1]] = packed
     return words.view("<u8")
+
+
+def _fill_words(packed: npt.NDArray[np.uint8], words: npt.NDArray[np.uint64]) -> None:
+    """Fill `words` [W] from one variant's bytes [B], missing in unused places.
+
+    Row by row into one small buffer: a second copy of a whole block costs more than the score test of its variants.
+    """
+    whole = packed.size // 8
+    for w in range(whole):
+        value = np.uint64(0)
+        for k in range(8):
+            value |= np.uint64(packed[8 * w + k]) << np.uint64(8 * k)
+        words[w] = value
+    for w in range(whole, words.size):
+        value = np.uint64(0)
+        for k in range(8):
+            byte = np.uint64(packed[8 * w + k]) if 8 * w + k < packed.size else np.uint64(0xFF)
+            value |= byte << np.uint64(8 * k)
+        words[w] = value
+
+
+fill_words_jit = jit(_fill_words)
 
 
 def recoded(packed: npt.NDArray[np.uint8], coding: str) -> npt.NDArray[np.uint8]:

@@ -6,6 +6,7 @@ are summed each by itself, in four runs over the list, so that the order of each
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -17,6 +18,15 @@ from numba.extending import intrinsic
 
 LANES = 8
 _RUNS = 4
+_LINE_BYTES = 64
+
+
+def aligned_zeros(*shape: int) -> npt.NDArray[np.float64]:
+    """Return zeros that begin with a line of cache: what reads eight floats at once then never reads two lines."""
+    size = math.prod(shape)
+    room = np.zeros(size + LANES)
+    first = -room.ctypes.data % _LINE_BYTES // room.itemsize
+    return room[first : first + size].reshape(shape)
 
 
 def plain_sum_rows(

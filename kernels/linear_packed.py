@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import common_genotype_jit, count_jit, list_code_jit
-from genomics_dc.kernels.lanes import LANES, sum_rows
+from genomics_dc.kernels.lanes import LANES, aligned_zeros, sum_rows
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
 from genomics_dc.kernels.status import COLLINEAR, EXACT_FIT, MONOMORPHIC, OK, TOO_FEW
 from genomics_dc.kernels.tails import _neg_log10_p_t_by_table_jit, _neg_log10_p_t_jit
@@ -31,7 +31,7 @@ EXACT_SHARE = 1e-22
 def tiled(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return rows [S, C] as [ceil(C / 8), S, 8], zero in unused lanes."""
     n_tiles = -(-rows.shape[1] // LANES)
-    tiles = np.zeros((n_tiles, rows.shape[0], LANES))
+    tiles = aligned_zeros(n_tiles, rows.shape[0], LANES)
     for tile in range(n_tiles):
         part = rows[:, tile * LANES : (tile + 1) * LANES]
         tiles[tile, :, : part.shape[1]] = part

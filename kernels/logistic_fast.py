@@ -112,7 +112,7 @@ def _dots(
         i += 1
 
 
-_dots_jit = _vector_jit(_dots)
+dots_jit = _vector_jit(_dots)
 
 
 def _dots_of_two(
@@ -165,7 +165,7 @@ def _dots_of_two(
         i += 1
 
 
-_dots_of_two_jit = _vector_jit(_dots_of_two)
+dots_of_two_jit = _vector_jit(_dots_of_two)
 
 
 def _advance(
@@ -239,10 +239,10 @@ def _point(
         while i + 2 <= size:
             # up to whole fours of rows: what lands above the diagonal is never read
             n_rows = min((i + 5) // 4 * 4, size)
-            _dots_of_two_jit(scaled[i], scaled[i + 1], x, first, n_rows, n, information[i], information[i + 1])
+            dots_of_two_jit(scaled[i], scaled[i + 1], x, first, n_rows, n, information[i], information[i + 1])
             i += 2
         if i < size:
-            _dots_jit(scaled[i], x, first, i + 1, n, information[i])
+            dots_jit(scaled[i], x, first, i + 1, n, information[i])
 
 
 _point_jit = _vector_jit(_point)
@@ -326,7 +326,7 @@ def _settle(
         for s in range(n_samples):
             probability[s] = present[s] * (cases[s] - probability[s])
         step[:] = 0.0
-        _dots_jit(probability, x, 0, size, n_samples, step)
+        dots_jit(probability, x, 0, size, n_samples, step)
         solve_lower_jit(factor, size, step)
         solve_upper_jit(factor, size, step)
         moved, inside = _advance_jit(x, step, _STEP_MAX, eta)
@@ -407,7 +407,7 @@ def _settle_firth(
         for s in range(n_samples):
             probability[s] = present[s] * (cases[s] - probability[s]) + leverage[s] * (0.5 - probability[s])
         score[:] = 0.0
-        _dots_jit(probability, x, 0, size, n_samples, score)
+        dots_jit(probability, x, 0, size, n_samples, score)
         if turn > 0:
             # With J the inverse, s the step, y = (score before) - (score now): J += (s - J y) (s' J) / (s' J y)
             total = 0.0

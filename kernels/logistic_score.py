@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.carriers import count_jit, list_code_jit
+from genomics_dc.kernels.carriers import count_jit, fill_words_jit, list_code_jit
 from genomics_dc.kernels.lanes import LANES
 from genomics_dc.kernels.linear_packed import add_up_jit, list_carriers_jit
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
@@ -24,7 +24,7 @@ _SPREAD_SHARE = 1e-5
 
 
 def _score(
-    words: npt.NDArray[np.uint64],
+    packed: npt.NDArray[np.uint8],
     members: npt.NDArray[np.uint64],
     case_members: npt.NDArray[np.uint64],
     n_samples: int,
@@ -44,9 +44,10 @@ def _score(
 ) -> None:
     """Fill the outputs with the score test of each variant; NOT_CONVERGED where it has no spread to judge by.
 
-    `tiles` hold weight times direction [K + 1] and y - p of each sample. `starts` float64[V, K + 2] becomes the point
-    one Newton step from the fit without the variant, the variant counted as `list_carriers` does. A missing sample
-    leaves the sums; the coefficients of the covariates follow by one Newton step.
+    `tiles` hold weight times direction [K + 1] and y - p of each sample. `starts` float64[V, 2 K + 3] becomes the point
+    one Newton step from the fit without the variant, [K + 2], the variant counted as `list_carriers` does, and what the
+    directions say of the variant, [K + 1]. A missing sample leaves the sums; the coefficients of the covariates follow
+    by one Newton step.
     """
     n_basis = directions.shape[1]
     sums = np.empty(tiles.shape[0] * LANES)
@@ -57,8 +58,9 @@ def _score(
     gram = np.empty((n_basis, n_basis))
     lift = np.empty(n_basis)
     along = np.empty(n_basis)
-    for v in range(words.shape[0]):
-        row = words[v]
+    row = np.empty(members.size, dtype=np.uint64)
+    for v in range(packed.shape[0]):
+        fill_words_jit(packed[v], row)
         het, hom, n_absent = count_jit(row, members)
         n = n_samples - n_absent
         n_here = n_cases
@@ -87,7 +89,7 @@ def _score(
             along[i] = sums[i]
         status[v] = NOT_CONVERGED
         starts[v, :n_basis] = null
-        starts[v, n_basis] = 0.0
+        starts[v, n_basis:] = 0.0
         if n_absent > 0:
             n_absent = list_code_jit(row, members, 3, listed, 0)
             gram[:] = 0.0
@@ -115,7 +117,11 @@ def _score(
             continue
         status[v] = SCORE
         slope = score / rest
+        taken = starts[v, n_basis + 1 :]
+        for i in range(n_basis):
+            taken[i] = along[i]
         if n_absent > 0:
+            solve_upper_jit(gram, n_basis, taken)
             for i in range(n_basis):
                 along[i] = along[i] * slope - lift[i]
             solve_upper_jit(gram, n_basis, along)

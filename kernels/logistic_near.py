@@ -1,0 +1,408 @@
+"""Newton's method from the score test's point, for the many variants whose fit lies near the one without them.
+
+The covariates' directions Q are orthonormal under the weights W0 of the null fit, so the information of a variant's fit
+is the identity plus what its carriers change: Q'WQ = I + sum over carriers of (w - w0) q q' + the small change that the
+moved covariates make in all samples, which to first order is one fixed tensor times the move. That matrix is never
+summed over all samples. It needs not be exact: it only says where to go; score and curvature along the variant are
+exact at each turn, with what the covariates say of the variant taken off it turn after turn. Each turn gains about
+three digits. Who does not settle in a few turns is left to the ways that assume nothing (`kernels.logistic`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from genomics_dc.kernels._jit import jit, summing_jit
+from genomics_dc.kernels.carriers import count_jit, fill_words_jit, list_code_jit
+from genomics_dc.kernels.lanes import LANES, aligned_zeros
+from genomics_dc.kernels.linear_packed import list_carriers_jit
+from genomics_dc.kernels.logistic_careful import apart_jit
+from genomics_dc.kernels.logistic_fast import dots_jit, dots_of_two_jit
+from genomics_dc.kernels.logistic_sweep import WIDTH, sweep
+from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
+from genomics_dc.kernels.status import OK
+from genomics_dc.kernels.tails import _neg_log10_p_normal_jit
+
+# The tensor has the third power of this many numbers.
+DIRECTIONS_MAX = 32
+# Up to so many carriers their own likelihood is asked first where the variant's effect lies.
+FEW_CARRIERS = 40
+_OWN_TURNS_MAX = 12
+_OWN_STEP_MAX = 1.5
+_OWN_STEP_MIN = 1e-3
+_TURNS_MAX = 12
+# In standard errors: a step beyond which the information is taken anew, one that is no longer near, and what may be
+# left to go, judged by how much the last step was shorter than the one before.
+_RENEW_FROM = 0.05
+_FAR = 30.0
+_LEFT_MAX = 1e-10
+# Share of the variant that the covariates may still explain: its square times the information's error is what the
+# standard error loses.
+_EXPLAINED_MAX = 1e-9
+_PIVOT_SHARE = 1e-6
+_GATHERED = 256  # samples whose directions stay in the nearest cache
+
+
+@dataclass(frozen=True)
+class NearDesign:
+    """A case-control trait and its covariates as `fit_near` reads them; absent samples fill S up to 32 B.
+
+    `index` int32[32 W] is the place in the design of a sample of the store. `rows` float64[B, K + 1, 32] are the
+    directions, and `directions` float64[S, K + 1]; `present`, `cases` float64[32 B]; `eta`, `weight` and `slope` (how
+    the weight changes with eta) float64[32 B] are of the null fit. `tensor` float64[K + 1, K + 1, K + 1] is the sum of
+    slope q q q over the samples.
+    """
+
+    index: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.float64]
+    directions: npt.NDArray[np.float64]
+    present: npt.NDArray[np.float64]
+    cases: npt.NDArray[np.float64]
+    eta: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.float64]
+    slope: npt.NDArray[np.float64]
+    tensor: npt.NDArray[np.float64]
+
+
+def _third_moments(
+    directions: npt.NDArray[np.float64], slope: npt.NDArray[np.float64], out: npt.NDArray[np.float64]
+) -> None:
+    """Fill the sums over samples of slope q q q, float64[K + 1, K + 1, K + 1]."""
+    n_basis = directions.shape[1]
+    out[:] = 0.0
+    for s in range(directions.shape[0]):
+        q = directions[s]
+        for i in range(n_basis):
+            for j in range(i + 1):
+                scaled = slope[s] * q[i] * q[j]
+                for k in range(j + 1):
+                    out[i, j, k] += scaled * q[k]
+    for i in range(n_basis):
+        for j in range(i + 1):
+            for k in range(j + 1):
+                value = out[i, j, k]
+                out[i, k, j] = out[j, i, k] = out[j, k, i] = out[k, i, j] = out[k, j, i] = value
+
+
+_third_moments_jit = jit(_third_moments)
+
+
+def near_design(
+    directions: npt.NDArray[np.float64],
+    null: npt.NDArray[np.float64],
+    cases: npt.NDArray[np.float64],
+    weight: npt.NDArray[np.float64],
+    columns: npt.NDArray[np.int64],
+    n_words: int,
+) -> NearDesign:
+    """Return what `fit_near` needs of a design whose samples are columns of a store of `n_words` words."""
+    n_samples, n_basis = directions.shape
+    n_blocks = -(-n_samples // WIDTH)
+    index = np.zeros(32 * n_words, dtype=np.int32)
+    index[columns] = np.arange(n_samples, dtype=np.int32)
+    rows = aligned_zeros(n_blocks, n_basis, WIDTH)
+    filled = np.zeros((n_blocks * WIDTH, n_basis))
+    filled[:n_samples] = directions
+    rows[:] = filled.reshape(n_blocks, WIDTH, n_basis).transpose(0, 2, 1)
+    vectors = aligned_zeros(5, n_blocks * WIDTH)
+    present, of_cases, eta, weights, slope = vectors
+    present[:n_samples] = 1.0
+    of_cases[:n_samples] = cases
+    for i in range(n_basis):  # not a product of matrices, which may sum in another order with more threads
+        eta[:n_samples] += null[i] * directions[:, i]
+    weights[:n_samples] = weight
+    slope[:n_samples] = -weight * np.tanh(0.5 * eta[:n_samples])  # w (1 - 2 p)
+    tensor = np.empty((n_basis, n_basis, n_basis))
+    _third_moments_jit(directions, slope, tensor)
+    return NearDesign(index, rows, directions, present, of_cases, eta, weights, slope, tensor)
+
+
+def _own_effect(
+    listed: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float64],
+    n: int,
+    cases: npt.NDArray[np.float64],
+    eta: npt.NDArray[np.float64],
+) -> float:
+    """Return roughly where the likelihood of the first `n` carriers alone has its maximum along the variant."""
+    effect = 0.0
+    for _turn in range(_OWN_TURNS_MAX):
+        score = 0.0
+        curvature = 0.0
+        for c in range(n):
+            s = listed[c]
+            p = 1.0 / (1.0 + math.exp(-(eta[s] + effect * values[c])))
+            score += values[c] * (cases[s] - p)
+            curvature += values[c] * values[c] * p * (1.0 - p)
+        move = score / curvature if curvature > 0.0 else 0.0
+        effect += min(max(move, -_OWN_STEP_MAX), _OWN_STEP_MAX)
+        if abs(move) < _OWN_STEP_MIN:
+            break
+    return effect
+
+
+_own_effect_jit = jit(_own_effect)
+
+
+def _add_squares(
+    directions: npt.NDArray[np.float64],
+    listed: npt.NDArray[np.int32],
+    change: npt.NDArray[np.float64],
+    n: int,
+    room: npt.NDArray[np.float64],
+    out: npt.NDArray[np.float64],
+) -> None:
+    """Add change q q' of the first `n` listed samples to `out`, whose upper triangle is not to be read.
+
+    `room` float64[2, K + 1, N] takes so many samples at once.
+    """
+    n_basis = directions.shape[1]
+    gathered, scaled = room[0], room[1]
+    width = room.shape[2]
+    for first in range(0, n, width):
+        some = min(width, n - first)
+        for c in range(some):
+            q = directions[listed[first + c]]
+            for i in range(n_basis):
+                gathered[i, c] = q[i]
+        factor = change[first : first + some]
+        for i in range(n_basis):
+            source, target = gathered[i], scaled[i]
+            for c in range(some):
+                target[c] = factor[c] * source[c]
+        for i in range(0, n_basis, 2):
+            other = min(i + 1, n_basis - 1)
+            n_rows = min((i + 5) // 4 * 4, n_basis)  # whole fours of rows: what lands above the diagonal is not read
+            if other > i:
+                dots_of_two_jit(scaled[i], scaled[other], gathered, 0, n_rows, some, out[i], out[other])
+            else:
+                dots_jit(scaled[i], gathered, 0, n_rows, some, out[i])
+
+
+_add_squares_jit = summing_jit(_add_squares)
+
+
+def _lane_sum(lanes: npt.NDArray[np.float64]) -> float:
+    """Return the sum of eight lanes."""
+    return float(((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7])))
+
+
+_lane_sum_jit = jit(_lane_sum)
+
+
+def _information(
+    delta: npt.NDArray[np.float64],
+    effect: float,
+    listed: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float64],
+    n: int,
+    directions: npt.NDArray[np.float64],
+    null_eta: npt.NDArray[np.float64],
+    null_weight: npt.NDArray[np.float64],
+    slope: npt.NDArray[np.float64],
+    tensor: npt.NDArray[np.float64],
+    eta: npt.NDArray[np.float64],
+    weight: npt.NDArray[np.float64],
+    change: npt.NDArray[np.float64],
+    room: npt.NDArray[np.float64],
+    out: npt.NDArray[np.float64],
+) -> bool:
+    """Fill the Cholesky factor of Q'WQ where the covariates moved by `delta`; False when it has none.
+
+    Exact in the `n` that are listed, carriers and absent, to first order in all others.
+    """
+    n_basis = delta.size
+    for i in range(n_basis):
+        for k in range(i + 1):
+            value = 1.0 if i == k else 0.0
+            for j in range(n_basis):
+                value += delta[j] * tensor[i, k, j]
+            out[i, k] = value
+    for c in range(n):
+        s = listed[c]
+        along = eta[s] - null_eta[s] - effect * values[c]
+        change[c] = weight[s] - null_weight[s] - slope[s] * along
+    _add_squares_jit(directions, listed, change, n, room, out)
+    return cholesky_jit(out, n_basis, _PIVOT_SHARE)
+
+
+_information_jit = jit(_information)
+
+
+def _fit_near(
+    packed: npt.NDArray[np.uint8],
+    members: npt.NDArray[np.uint64],
+    case_members: npt.NDArray[np.uint64],
+    n_samples: int,
+    n_cases: int,
+    index: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.float64],
+    directions: npt.NDArray[np.float64],
+    everyone: npt.NDArray[np.float64],
+    cases: npt.NDArray[np.float64],
+    null_eta: npt.NDArray[np.float64],
+    null_weight: npt.NDArray[np.float64],
+    slope: npt.NDArray[np.float64],
+    tensor: npt.NDArray[np.float64],
+    null: npt.NDArray[np.float64],
+    starts: npt.NDArray[np.float64],
+    chosen: npt.NDArray[np.int64],
+    vectors: npt.NDArray[np.float64],
+    sums: npt.NDArray[np.float64],
+    room: npt.NDArray[np.float64],
+    beta: npt.NDArray[np.float64],
+    error: npt.NDArray[np.float64],
+    z: npt.NDArray[np.float64],
+    neg_log10_p: npt.NDArray[np.float64],
+    status: npt.NDArray[np.int8],
+    settled: npt.NDArray[np.bool_],
+) -> None:
+    """Fit the `chosen` variants; `settled` says of each whether that was done.
+
+    `starts` as `logistic_score` fills them. `vectors` float64[5, 32 B], `sums` and `room` are room.
+    """
+    n_basis = null.size
+    row = np.empty(members.size, dtype=np.uint64)
+    eta, variant, weight, present, change = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
+    present[:] = everyone
+    listed = np.empty(n_samples, dtype=np.int32)
+    values = np.empty(n_samples)
+    ends = np.zeros(2, dtype=np.int64)
+    signs = np.empty(3)
+    counts = np.empty((2, 3))
+    step = np.empty(n_basis + 1)
+    shift = np.empty(n_basis)
+    delta = np.empty(n_basis)  # how far the covariates' coefficients are from the null fit
+    taken = np.empty(n_basis)  # what of the directions is taken off the variant
+    score = np.empty(n_basis)
+    factor = np.empty((n_basis, n_basis))
+    for at in range(chosen.size):
+        v = chosen[at]
+        fill_words_jit(packed[v], row)
+        het, hom, n_absent = count_jit(row, members)
+        case_het, case_hom, case_absent = count_jit(row, case_members)
+        counts[1, 0] = n_cases - case_absent - case_het - case_hom
+        counts[1, 1] = case_het
+        counts[1, 2] = case_hom
+        counts[0, 0] = n_samples - n_absent - het - hom - counts[1, 0]
+        counts[0, 1] = het - case_het
+        counts[0, 2] = hom - case_hom
+        settled[at] = False
+        if apart_jit(counts):
+            continue
+        list_carriers_jit(row, members, n_samples, het, hom, n_absent, listed, 0, ends, signs)
+        n_carriers = ends[1]
+        n_listed = list_code_jit(row, members, 3, listed, n_carriers)
+        variant[:] = 0.0
+        for c in range(n_listed):
+            listed[c] = index[listed[c]]
+            values[c] = 0.0 if c >= n_carriers else (1.0 if c < ends[0] else signs[2])
+            variant[listed[c]] = values[c]
+        for c in range(n_carriers, n_listed):
+            present[listed[c]] = 0.0
+        eta[:] = null_eta
+        effect = starts[v, n_basis]
+        few = n_carriers <= FEW_CARRIERS
+        if few:
+            effect = _own_effect_jit(listed, values, n_carriers, cases, eta)
+        for i in range(n_basis):
+            delta[i] = 0.0 if few else starts[v, i] - null[i]
+            taken[i] = starts[v, n_basis + 1 + i]
+            step[i] = delta[i]
+            shift[i] = taken[i]
+        step[n_basis] = effect
+        size = 0.0
+        done = False
+        for turn in range(_TURNS_MAX):
+            sums[:] = 0.0
+            sweep(rows, present, cases, step, shift, n_basis, eta, variant, weight, sums)
+            found = True
+            if turn == 0 or size > _RENEW_FROM:
+                found = _information_jit(
+                    delta,
+                    effect,
+                    listed,
+                    values,
+                    n_listed,
+                    directions,
+                    null_eta,
+                    null_weight,
+                    slope,
+                    tensor,
+                    eta,
+                    weight,
+                    change,
+                    room,
+                    factor,
+                )
+            if not found:
+                break
+            for i in range(n_basis):
+                score[i] = _lane_sum_jit(sums[i])
+                shift[i] = _lane_sum_jit(sums[n_basis + 1 + i])
+            own_score = _lane_sum_jit(sums[n_basis])
+            spread = _lane_sum_jit(sums[2 * n_basis + 1])
+            solve_lower_jit(factor, n_basis, score)
+            solve_lower_jit(factor, n_basis, shift)
+            explained = 0.0
+            squares = 0.0
+            for i in range(n_basis):
+                explained += shift[i] * shift[i]
+                squares += score[i] * score[i]
+                own_score -= shift[i] * score[i]
+            rest = spread - explained
+            if not rest > _PIVOT_SHARE * spread:
+                break
+            move = own_score / rest
+            before = size
+            size = math.sqrt(squares + move * move * rest)
+            if not size < _FAR:
+                break
+            for i in range(n_basis):
+                score[i] -= shift[i] * move
+            solve_upper_jit(factor, n_basis, score)
+            solve_upper_jit(factor, n_basis, shift)
+            for i in range(n_basis):
+                step[i] = score[i]
+                delta[i] += score[i] - taken[i] * move
+                taken[i] += shift[i]
+            step[n_basis] = move
+            effect += move
+            near = size <= _LEFT_MAX or (turn > 0 and size * size <= _LEFT_MAX * before)
+            if near and explained <= _EXPLAINED_MAX * rest:
+                done = True
+                break
+        if done:
+            # The weights after the last step: what the covariates still explain of the variant is nothing now.
+            sums[:] = 0.0
+            sweep(rows, present, cases, step, shift, 0, eta, variant, weight, sums)
+            rest = _lane_sum_jit(sums[2 * n_basis + 1])
+            whole = 0.0
+            for c in range(n_carriers):
+                whole += weight[listed[c]] * values[c] * values[c]
+            if rest > _PIVOT_SHARE * whole:
+                settled[at] = True
+                status[v] = OK
+                beta[v] = signs[0] * effect
+                error[v] = 1.0 / math.sqrt(rest)
+                z[v] = beta[v] / error[v]
+                neg_log10_p[v] = _neg_log10_p_normal_jit(z[v])
+        for c in range(n_carriers, n_listed):
+            present[listed[c]] = 1.0
+
+
+fit_near_jit = jit(_fit_near)
+
+
+def room_of(near: NearDesign) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the room that one call of `fit_near_jit` needs: vectors, sums, gathered samples."""
+    n_basis = near.directions.shape[1]
+    return (
+        aligned_zeros(5, near.eta.size),
+        aligned_zeros(2 * n_basis + 2, LANES),
+        aligned_zeros(2, n_basis, _GATHERED),
+    )
