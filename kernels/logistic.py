@@ -329,7 +329,7 @@ def place(prepared: LogisticDesign, samples: npt.NDArray[np.int64], n_store_samp
     case_members = member_words(cases, cases.size, n_store_samples)
     near = None
     if 1 < n_basis <= DIRECTIONS_MAX:
-        near = near_design(prepared.directions, prepared.null, prepared.cases, prepared.weight, columns, members.size)
+        near = near_design(prepared.directions, prepared.null, prepared.cases, prepared.weight, prepared.rest, columns, members.size)
     return PlacedDesign(
         prepared, columns, n_store_samples, members, case_members, tiled(sums), weight, directions, near
     )
@@ -439,6 +439,7 @@ def _fitted_near(
         near.cases,
         near.eta,
         near.weight,
+        near.rest,
         near.slope,
         near.tensor,
         placed.prepared.null,

@@ -32,6 +32,7 @@ DIRECTIONS_MAX = 32
 # Up to so many carriers their own likelihood is asked first where the variant's effect lies.
 FEW_CARRIERS = 40
 _OWN_TURNS_MAX = 12
+_BEND_MIN, _BEND_MAX = 0.25, 4.0
 _OWN_STEP_MAX = 1.5
 _OWN_STEP_MIN = 1e-3
 _TURNS_MAX = 12
@@ -52,8 +53,8 @@ class NearDesign:
     """A case-control trait and its covariates as `fit_near` reads them; absent samples fill S up to 32 B.
 
     `index` int32[32 W] is the place in the design of a sample of the store. `rows` float64[B, K + 1, 32] are the
-    directions, and `directions` float64[S, K + 1]; `present`, `cases` float64[32 B]; `eta`, `weight` and `slope` (how
-    the weight changes with eta) float64[32 B] are of the null fit. `tensor` float64[K + 1, K + 1, K + 1] is the sum of
+    directions, and `directions` float64[S, K + 1]; `present`, `cases` float64[32 B]; `eta`, `weight`, `rest` (y - p)
+    and `slope` (how the weight changes with eta) float64[32 B] are of the null fit. `tensor` float64[K + 1, K + 1, K + 1] is the sum of
     slope q q q over the samples.
     """
 
@@ -64,6 +65,7 @@ class NearDesign:
     cases: npt.NDArray[np.float64]
     eta: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
+    rest: npt.NDArray[np.float64]
     slope: npt.NDArray[np.float64]
     tensor: npt.NDArray[np.float64]
 
@@ -96,6 +98,7 @@ def near_design(
     null: npt.NDArray[np.float64],
     cases: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64],
+    rest: npt.NDArray[np.float64],
     columns: npt.NDArray[np.int64],
     n_words: int,
 ) -> NearDesign:
@@ -108,17 +111,17 @@ def near_design(
     filled = np.zeros((n_blocks * WIDTH, n_basis))
     filled[:n_samples] = directions
     rows[:] = filled.reshape(n_blocks, WIDTH, n_basis).transpose(0, 2, 1)
-    vectors = aligned_zeros(5, n_blocks * WIDTH)
-    present, of_cases, eta, weights, slope = vectors
+    vectors = aligned_zeros(6, n_blocks * WIDTH)
+    present, of_cases, eta, weights, rests, slope = vectors
     present[:n_samples] = 1.0
     of_cases[:n_samples] = cases
     for i in range(n_basis):  # not a product of matrices, which may sum in another order with more threads
         eta[:n_samples] += null[i] * directions[:, i]
-    weights[:n_samples] = weight
+    weights[:n_samples], rests[:n_samples] = weight, rest
     slope[:n_samples] = -weight * np.tanh(0.5 * eta[:n_samples])  # w (1 - 2 p)
     tensor = np.empty((n_basis, n_basis, n_basis))
     _third_moments_jit(directions, slope, tensor)
-    return NearDesign(index, rows, directions, present, of_cases, eta, weights, slope, tensor)
+    return NearDesign(index, rows, directions, present, of_cases, eta, weights, rests, slope, tensor)
 
 
 def _own_effect(
@@ -146,6 +149,42 @@ def _own_effect(
 
 
 _own_effect_jit = jit(_own_effect)
+
+
+def _logit_step(cases: float, expected: float, n: float) -> tuple[float, float]:
+    """Return how far a group's log odds are from those expected, and what one Newton step makes of that."""
+    p = expected / n
+    linear = (cases - expected) / (n * p * (1.0 - p))
+    return math.log(cases * (n - expected) / ((n - cases) * expected)), linear
+
+
+_logit_step_jit = jit(_logit_step)
+
+
+def _bend(counts: npt.NDArray[np.float64], score: float, expected_cases: float) -> float:
+    """Return by what to multiply the score test's step, so that it ends nearer to the maximum.
+
+    Alleles instead of people, without covariates, have a maximum in closed form: the difference of two log odds.
+    `counts` float64[2, 3] are controls and cases by dosage, `score` the sum of dosage (y - p), `expected_cases` of p.
+    """
+    n = 2.0 * (counts[0, 0] + counts[0, 1] + counts[0, 2] + counts[1, 0] + counts[1, 1] + counts[1, 2])
+    carried = counts[0, 1] + counts[1, 1] + 2.0 * (counts[0, 2] + counts[1, 2])
+    of_cases = counts[1, 1] + 2.0 * counts[1, 2]
+    others = 2.0 * (counts[1, 0] + counts[1, 1] + counts[1, 2]) - of_cases
+    expected = of_cases - score
+    expected_others = 2.0 * expected_cases - expected
+    rest = n - carried
+    inside = 0.0 < of_cases < carried and 0.0 < others < rest
+    if not (inside and 0.0 < expected < carried and 0.0 < expected_others < rest):
+        return 1.0
+    far, far_linear = _logit_step_jit(of_cases, expected, carried)
+    near, near_linear = _logit_step_jit(others, expected_others, rest)
+    if not abs(far_linear - near_linear) > 1e-9:
+        return 1.0
+    return min(max((far - near) / (far_linear - near_linear), _BEND_MIN), _BEND_MAX)
+
+
+_bend_jit = jit(_bend)
 
 
 def _add_squares(
@@ -246,6 +285,7 @@ def _fit_near(
     cases: npt.NDArray[np.float64],
     null_eta: npt.NDArray[np.float64],
     null_weight: npt.NDArray[np.float64],
+    null_rest: npt.NDArray[np.float64],
     slope: npt.NDArray[np.float64],
     tensor: npt.NDArray[np.float64],
     null: npt.NDArray[np.float64],
@@ -305,12 +345,23 @@ def _fit_near(
         for c in range(n_carriers, n_listed):
             present[listed[c]] = 0.0
         eta[:] = null_eta
-        effect = starts[v, n_basis]
         few = n_carriers <= FEW_CARRIERS
+        bend = 0.0
         if few:
             effect = _own_effect_jit(listed, values, n_carriers, cases, eta)
+        else:
+            of_carriers = 0.0
+            of_absent = 0.0
+            for c in range(n_carriers):
+                of_carriers += values[c] * null_rest[listed[c]]
+            for c in range(n_carriers, n_listed):
+                of_absent += null_rest[listed[c]]
+            # The null fit has an intercept: y - p sums to nothing over everyone.
+            of_dosage = signs[0] * of_carriers - signs[1] * of_absent
+            bend = _bend_jit(counts, of_dosage, counts[1].sum() + of_absent)
+            effect = bend * starts[v, n_basis]
         for i in range(n_basis):
-            delta[i] = 0.0 if few else starts[v, i] - null[i]
+            delta[i] = bend * (starts[v, i] - null[i])
             taken[i] = starts[v, n_basis + 1 + i]
             step[i] = delta[i]
             shift[i] = taken[i]
