@@ -16,17 +16,26 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from genomics_dc.kernels._jit import jit
+
 LANES = 8
 _RUNS = 4
 _LINE_BYTES = 64
 
 
-def aligned_zeros(*shape: int) -> npt.NDArray[np.float64]:
+def _line_zeros(size: int) -> npt.NDArray[np.float64]:
     """Return zeros that begin with a line of cache: what reads eight floats at once then never reads two lines."""
-    size = math.prod(shape)
     room = np.zeros(size + LANES)
-    first = -room.ctypes.data % _LINE_BYTES // room.itemsize
-    return room[first : first + size].reshape(shape)
+    first = -room.ctypes.data % _LINE_BYTES // 8
+    return room[first : first + size]
+
+
+line_zeros_jit = jit(_line_zeros)
+
+
+def aligned_zeros(*shape: int) -> npt.NDArray[np.float64]:
+    """Return zeros of any shape that begin with a line of cache."""
+    return _line_zeros(math.prod(shape)).reshape(shape)
 
 
 def plain_sum_rows(

@@ -22,13 +22,15 @@ import numpy.typing as npt
 from genomics_dc.kernels import genotypes
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import check_width, common_genotype_jit, member_words
+from genomics_dc.kernels.lanes import line_zeros_jit
 from genomics_dc.kernels.linear import DependentColumnError, checked_dosage
 from genomics_dc.kernels.linear_packed import tiled
 from genomics_dc.kernels.logistic_careful import apart_jit, fit_carefully_jit, fit_table_jit, maximise_jit
-from genomics_dc.kernels.logistic_fast import settle_firth_jit, settle_jit
+from genomics_dc.kernels.logistic_fast import in_blocks_jit, settle_firth_jit, settle_jit
 from genomics_dc.kernels.logistic_near import DIRECTIONS_MAX, NearDesign, fit_near_jit, near_design, room_of
 from genomics_dc.kernels.logistic_score import fill_null_rows_jit, score_jit
 from genomics_dc.kernels.logistic_sparse import CARRIERS_MAX, firth_start_jit
+from genomics_dc.kernels.logistic_sweep import WIDTH
 from genomics_dc.kernels.solve import INDEPENDENT, covariate_basis
 from genomics_dc.kernels.status import FIRTH, MONOMORPHIC, NOT_CONVERGED, OK, SCORE, SEPARATED, TOO_FEW
 from genomics_dc.kernels.tails import _neg_log10_p_normal_jit
@@ -103,12 +105,10 @@ def _fit(
     """
     n_samples, n_basis = directions.shape
     size = n_basis + 1
-    x = np.empty((size, n_samples))
-    for s in range(n_samples):
-        for i in range(n_basis):
-            x[i, s] = directions[s, i]
-    variant = x[n_basis]
-    present = np.empty(n_samples)
+    x = in_blocks_jit(directions, 1)
+    present = line_zeros_jit(x.shape[0] * WIDTH)
+    padded_cases = line_zeros_jit(present.size)
+    padded_cases[:n_samples] = cases
     carriers = np.empty(n_samples, dtype=np.int32)
     coefficients = np.empty(size)
     factor = np.empty((size, size))
@@ -145,8 +145,9 @@ def _fit(
             for s in range(n_samples):
                 g = row[samples[s]]
                 present[s] = 1.0 if g >= 0 else 0.0
-                variant[s] = 0.0 if g < 0 else sign * (float(g) - common)
-                if variant[s] != 0.0:
+                value = 0.0 if g < 0 else sign * (float(g) - common)
+                x[s // WIDTH, n_basis, s % WIDTH] = value
+                if value != 0.0:
                     carriers[n_carriers] = s
                     n_carriers += 1
             penalised = always_firth or code == SEPARATED
@@ -157,22 +158,22 @@ def _fit(
                 else:
                     coefficients[:n_basis] = null
                     coefficients[n_basis] = 0.0
-                settled = settle_jit(x, present, cases, coefficients, factor)
+                settled = settle_jit(x, present, padded_cases, coefficients, factor)
                 if not settled:
-                    code = fit_carefully_jit(x, present, cases, OK, False, null, coefficients, factor)
+                    code = fit_carefully_jit(x, present, padded_cases, OK, False, null, coefficients, factor)
                     settled = code == OK
             elif n_carriers <= CARRIERS_MAX and n == n_samples:
-                firth_start_jit(x, cases, variant, carriers, n_carriers, firth_null, firth_information, coefficients)
-                settled = settle_firth_jit(x, present, cases, 1, coefficients, factor)
+                firth_start_jit(x, cases, carriers, n_carriers, firth_null, firth_information, coefficients)
+                settled = settle_firth_jit(x, present, padded_cases, 1, coefficients, factor)
             else:
                 coefficients[:n_basis] = firth_null
                 coefficients[n_basis] = 0.0
-                settled = settle_firth_jit(x, present, cases, 1, coefficients, factor)
+                settled = settle_firth_jit(x, present, padded_cases, 1, coefficients, factor)
             if penalised:
                 code = FIRTH
                 if not settled:
                     code = fit_carefully_jit(
-                        x, present, cases, SEPARATED, always_firth, firth_null, coefficients, factor
+                        x, present, padded_cases, SEPARATED, always_firth, firth_null, coefficients, factor
                     )
         status[v] = code
         if code in (OK, FIRTH):
@@ -329,7 +330,9 @@ def place(prepared: LogisticDesign, samples: npt.NDArray[np.int64], n_store_samp
     case_members = member_words(cases, cases.size, n_store_samples)
     near = None
     if 1 < n_basis <= DIRECTIONS_MAX:
-        near = near_design(prepared.directions, prepared.null, prepared.cases, prepared.weight, prepared.rest, columns, members.size)
+        near = near_design(
+            prepared.directions, prepared.null, prepared.cases, prepared.weight, prepared.rest, columns, members.size
+        )
     return PlacedDesign(
         prepared, columns, n_store_samples, members, case_members, tiled(sums), weight, directions, near
     )

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.kernels._jit import jit, summing_jit
+from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import count_jit, fill_words_jit, list_code_jit
 from genomics_dc.kernels.lanes import LANES, aligned_zeros
 from genomics_dc.kernels.linear_packed import list_carriers_jit
 from genomics_dc.kernels.logistic_careful import apart_jit
-from genomics_dc.kernels.logistic_fast import dots_jit, dots_of_two_jit
-from genomics_dc.kernels.logistic_sweep import WIDTH, sweep
+from genomics_dc.kernels.logistic_fast import RUNAWAY
+from genomics_dc.kernels.logistic_sweep import WIDTH, add_squares, lane_sum_jit, sweep
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
 from genomics_dc.kernels.status import OK
 from genomics_dc.kernels.tails import _neg_log10_p_normal_jit
@@ -30,7 +30,7 @@ from genomics_dc.kernels.tails import _neg_log10_p_normal_jit
 # The tensor has the third power of this many numbers.
 DIRECTIONS_MAX = 32
 # Up to so many carriers their own likelihood is asked first where the variant's effect lies.
-FEW_CARRIERS = 40
+_FEW_CARRIERS = 40
 _OWN_TURNS_MAX = 12
 _BEND_MIN, _BEND_MAX = 0.25, 4.0
 _OWN_STEP_MAX = 1.5
@@ -45,7 +45,6 @@ _LEFT_MAX = 1e-10
 # standard error loses.
 _EXPLAINED_MAX = 1e-9
 _PIVOT_SHARE = 1e-6
-_GATHERED = 256  # samples whose directions stay in the nearest cache
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ class NearDesign:
 
     `index` int32[32 W] is the place in the design of a sample of the store. `rows` float64[B, K + 1, 32] are the
     directions, and `directions` float64[S, K + 1]; `present`, `cases` float64[32 B]; `eta`, `weight`, `rest` (y - p)
-    and `slope` (how the weight changes with eta) float64[32 B] are of the null fit. `tensor` float64[K + 1, K + 1, K + 1] is the sum of
-    slope q q q over the samples.
+    and `slope` (how the weight changes with eta) float64[32 B] are of the null fit. `tensor` float64[K + 1, K + 1,
+    K + 1] is the sum of slope q q q over the samples.
     """
 
     index: npt.NDArray[np.int32]
@@ -192,45 +191,33 @@ def _add_squares(
     listed: npt.NDArray[np.int32],
     change: npt.NDArray[np.float64],
     n: int,
-    room: npt.NDArray[np.float64],
+    gathered: npt.NDArray[np.float64],
+    weight: npt.NDArray[np.float64],
+    sums: npt.NDArray[np.float64],
     out: npt.NDArray[np.float64],
 ) -> None:
-    """Add change q q' of the first `n` listed samples to `out`, whose upper triangle is not to be read.
+    """Add change q q' of the first `n` listed samples to the lower triangle of `out`.
 
-    `room` float64[2, K + 1, N] takes so many samples at once.
+    `gathered` float64[1, K + 1, 32], `weight` float64[32] and `sums` float64[K + 1, K + 1, 8] are room.
     """
     n_basis = directions.shape[1]
-    gathered, scaled = room[0], room[1]
-    width = room.shape[2]
-    for first in range(0, n, width):
-        some = min(width, n - first)
+    sums[:] = 0.0
+    for first in range(0, n, WIDTH):
+        some = min(WIDTH, n - first)
         for c in range(some):
+            weight[c] = change[first + c]
             q = directions[listed[first + c]]
             for i in range(n_basis):
-                gathered[i, c] = q[i]
-        factor = change[first : first + some]
-        for i in range(n_basis):
-            source, target = gathered[i], scaled[i]
-            for c in range(some):
-                target[c] = factor[c] * source[c]
-        for i in range(0, n_basis, 2):
-            other = min(i + 1, n_basis - 1)
-            n_rows = min((i + 5) // 4 * 4, n_basis)  # whole fours of rows: what lands above the diagonal is not read
-            if other > i:
-                dots_of_two_jit(scaled[i], scaled[other], gathered, 0, n_rows, some, out[i], out[other])
-            else:
-                dots_jit(scaled[i], gathered, 0, n_rows, some, out[i])
+                gathered[0, i, c] = q[i]
+        for c in range(some, WIDTH):
+            weight[c] = 0.0
+        add_squares(gathered, weight, sums)
+    for i in range(n_basis):
+        for k in range(i + 1):
+            out[i, k] += lane_sum_jit(sums[i, k])
 
 
-_add_squares_jit = summing_jit(_add_squares)
-
-
-def _lane_sum(lanes: npt.NDArray[np.float64]) -> float:
-    """Return the sum of eight lanes."""
-    return float(((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7])))
-
-
-_lane_sum_jit = jit(_lane_sum)
+_add_squares_jit = jit(_add_squares)
 
 
 def _information(
@@ -247,7 +234,8 @@ def _information(
     eta: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64],
     change: npt.NDArray[np.float64],
-    room: npt.NDArray[np.float64],
+    gathered: npt.NDArray[np.float64],
+    squares: npt.NDArray[np.float64],
     out: npt.NDArray[np.float64],
 ) -> bool:
     """Fill the Cholesky factor of Q'WQ where the covariates moved by `delta`; False when it has none.
@@ -265,11 +253,72 @@ def _information(
         s = listed[c]
         along = eta[s] - null_eta[s] - effect * values[c]
         change[c] = weight[s] - null_weight[s] - slope[s] * along
-    _add_squares_jit(directions, listed, change, n, room, out)
+    _add_squares_jit(
+        directions, listed, change, n, gathered[:n_basis].reshape((1, n_basis, WIDTH)), gathered[n_basis], squares, out
+    )
     return cholesky_jit(out, n_basis, _PIVOT_SHARE)
 
 
 _information_jit = jit(_information)
+
+
+def _count_by_case(
+    row: npt.NDArray[np.uint64],
+    members: npt.NDArray[np.uint64],
+    case_members: npt.NDArray[np.uint64],
+    n_samples: int,
+    n_cases: int,
+    counts: npt.NDArray[np.float64],
+) -> int:
+    """Fill controls and cases by dosage, float64[2, 3]; return how many members have no genotype."""
+    het, hom, n_absent = count_jit(row, members)
+    case_het, case_hom, case_absent = count_jit(row, case_members)
+    counts[1, 0] = n_cases - case_absent - case_het - case_hom
+    counts[1, 1] = case_het
+    counts[1, 2] = case_hom
+    counts[0, 0] = n_samples - n_absent - het - hom - counts[1, 0]
+    counts[0, 1] = het - case_het
+    counts[0, 2] = hom - case_hom
+    return n_absent
+
+
+_count_by_case_jit = jit(_count_by_case)
+
+
+def _begin(
+    listed: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float64],
+    n_carriers: int,
+    n_listed: int,
+    counts: npt.NDArray[np.float64],
+    signs: npt.NDArray[np.float64],
+    cases: npt.NDArray[np.float64],
+    null_eta: npt.NDArray[np.float64],
+    null_rest: npt.NDArray[np.float64],
+    null: npt.NDArray[np.float64],
+    start: npt.NDArray[np.float64],
+    delta: npt.NDArray[np.float64],
+) -> float:
+    """Fill how far the covariates' coefficients are from the null fit where the search begins; return the effect."""
+    n_basis = null.size
+    if n_carriers <= _FEW_CARRIERS:
+        delta[:] = 0.0
+        return _own_effect_jit(listed, values, n_carriers, cases, null_eta)
+    of_carriers = 0.0
+    of_absent = 0.0
+    for c in range(n_carriers):
+        of_carriers += values[c] * null_rest[listed[c]]
+    for c in range(n_carriers, n_listed):
+        of_absent += null_rest[listed[c]]
+    # The null fit has an intercept: y - p sums to nothing over everyone.
+    of_dosage = signs[0] * of_carriers - signs[1] * of_absent
+    bend = _bend_jit(counts, of_dosage, counts[1, 0] + counts[1, 1] + counts[1, 2] + of_absent)
+    for i in range(n_basis):
+        delta[i] = bend * (start[i] - null[i])
+    return float(bend * start[n_basis])
+
+
+_begin_jit = jit(_begin)
 
 
 def _fit_near(
@@ -293,7 +342,8 @@ def _fit_near(
     chosen: npt.NDArray[np.int64],
     vectors: npt.NDArray[np.float64],
     sums: npt.NDArray[np.float64],
-    room: npt.NDArray[np.float64],
+    gathered: npt.NDArray[np.float64],
+    products: npt.NDArray[np.float64],
     beta: npt.NDArray[np.float64],
     error: npt.NDArray[np.float64],
     z: npt.NDArray[np.float64],
@@ -303,11 +353,12 @@ def _fit_near(
 ) -> None:
     """Fit the `chosen` variants; `settled` says of each whether that was done.
 
-    `starts` as `logistic_score` fills them. `vectors` float64[5, 32 B], `sums` and `room` are room.
+    `starts` as `logistic_score` fills them; `vectors`, `sums`, `gathered` and `products` are room, from `room_of`.
     """
     n_basis = null.size
     row = np.empty(members.size, dtype=np.uint64)
-    eta, variant, weight, present, change = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
+    eta, variant, weight, rests = vectors[0], vectors[1], vectors[2], vectors[3]
+    present, change = vectors[4], vectors[5]
     present[:] = everyone
     listed = np.empty(n_samples, dtype=np.int32)
     values = np.empty(n_samples)
@@ -323,17 +374,11 @@ def _fit_near(
     for at in range(chosen.size):
         v = chosen[at]
         fill_words_jit(packed[v], row)
-        het, hom, n_absent = count_jit(row, members)
-        case_het, case_hom, case_absent = count_jit(row, case_members)
-        counts[1, 0] = n_cases - case_absent - case_het - case_hom
-        counts[1, 1] = case_het
-        counts[1, 2] = case_hom
-        counts[0, 0] = n_samples - n_absent - het - hom - counts[1, 0]
-        counts[0, 1] = het - case_het
-        counts[0, 2] = hom - case_hom
+        n_absent = _count_by_case_jit(row, members, case_members, n_samples, n_cases, counts)
         settled[at] = False
         if apart_jit(counts):
             continue
+        het, hom = int(counts[:, 1].sum()), int(counts[:, 2].sum())
         list_carriers_jit(row, members, n_samples, het, hom, n_absent, listed, 0, ends, signs)
         n_carriers = ends[1]
         n_listed = list_code_jit(row, members, 3, listed, n_carriers)
@@ -345,23 +390,10 @@ def _fit_near(
         for c in range(n_carriers, n_listed):
             present[listed[c]] = 0.0
         eta[:] = null_eta
-        few = n_carriers <= FEW_CARRIERS
-        bend = 0.0
-        if few:
-            effect = _own_effect_jit(listed, values, n_carriers, cases, eta)
-        else:
-            of_carriers = 0.0
-            of_absent = 0.0
-            for c in range(n_carriers):
-                of_carriers += values[c] * null_rest[listed[c]]
-            for c in range(n_carriers, n_listed):
-                of_absent += null_rest[listed[c]]
-            # The null fit has an intercept: y - p sums to nothing over everyone.
-            of_dosage = signs[0] * of_carriers - signs[1] * of_absent
-            bend = _bend_jit(counts, of_dosage, counts[1].sum() + of_absent)
-            effect = bend * starts[v, n_basis]
+        effect = _begin_jit(
+            listed, values, n_carriers, n_listed, counts, signs, cases, null_eta, null_rest, null, starts[v], delta
+        )
         for i in range(n_basis):
-            delta[i] = bend * (starts[v, i] - null[i])
             taken[i] = starts[v, n_basis + 1 + i]
             step[i] = delta[i]
             shift[i] = taken[i]
@@ -370,7 +402,7 @@ def _fit_near(
         done = False
         for turn in range(_TURNS_MAX):
             sums[:] = 0.0
-            sweep(rows, present, cases, step, shift, n_basis, eta, variant, weight, sums)
+            sweep(rows, present, cases, step, shift, n_basis, eta, variant, weight, rests, sums)
             found = True
             if turn == 0 or size > _RENEW_FROM:
                 found = _information_jit(
@@ -387,16 +419,17 @@ def _fit_near(
                     eta,
                     weight,
                     change,
-                    room,
+                    gathered,
+                    products,
                     factor,
                 )
             if not found:
                 break
             for i in range(n_basis):
-                score[i] = _lane_sum_jit(sums[i])
-                shift[i] = _lane_sum_jit(sums[n_basis + 1 + i])
-            own_score = _lane_sum_jit(sums[n_basis])
-            spread = _lane_sum_jit(sums[2 * n_basis + 1])
+                score[i] = lane_sum_jit(sums[i])
+                shift[i] = lane_sum_jit(sums[n_basis + 1 + i])
+            own_score = lane_sum_jit(sums[n_basis])
+            spread = lane_sum_jit(sums[2 * n_basis + 1])
             solve_lower_jit(factor, n_basis, score)
             solve_lower_jit(factor, n_basis, shift)
             explained = 0.0
@@ -430,12 +463,15 @@ def _fit_near(
         if done:
             # The weights after the last step: what the covariates still explain of the variant is nothing now.
             sums[:] = 0.0
-            sweep(rows, present, cases, step, shift, 0, eta, variant, weight, sums)
-            rest = _lane_sum_jit(sums[2 * n_basis + 1])
+            sweep(rows, present, cases, step, shift, 0, eta, variant, weight, rests, sums)
+            rest = lane_sum_jit(sums[2 * n_basis + 1])
             whole = 0.0
             for c in range(n_carriers):
                 whole += weight[listed[c]] * values[c] * values[c]
-            if rest > _PIVOT_SHARE * whole:
+            outside = 0
+            for s in range(eta.size):
+                outside += 0 if abs(eta[s]) < RUNAWAY else 1
+            if rest > _PIVOT_SHARE * whole and outside == 0:
                 settled[at] = True
                 status[v] = OK
                 beta[v] = signs[0] * effect
@@ -449,11 +485,14 @@ def _fit_near(
 fit_near_jit = jit(_fit_near)
 
 
-def room_of(near: NearDesign) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the room that one call of `fit_near_jit` needs: vectors, sums, gathered samples."""
+def room_of(
+    near: NearDesign,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the room that one call of `fit_near_jit` needs: vectors, sums, gathered samples and their squares."""
     n_basis = near.directions.shape[1]
     return (
-        aligned_zeros(5, near.eta.size),
+        aligned_zeros(6, near.eta.size),
         aligned_zeros(2 * n_basis + 2, LANES),
-        aligned_zeros(2, n_basis, _GATHERED),
+        aligned_zeros(n_basis + 1, WIDTH),
+        aligned_zeros(n_basis, n_basis, LANES),
     )

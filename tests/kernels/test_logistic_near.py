@@ -12,15 +12,31 @@ from hypothesis import strategies as st
 from genomics_dc.kernels import genotypes, logistic, logistic_near
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.lanes import aligned_zeros
-from genomics_dc.kernels.logistic_sweep import WIDTH, plain_sweep, sweep
+from genomics_dc.kernels.logistic_sweep import (
+    WIDTH,
+    add_penalty,
+    add_squares,
+    plain_add_penalty,
+    plain_add_squares,
+    plain_sweep,
+    sweep,
+)
 from genomics_dc.kernels.status import COLLINEAR, FIRTH, MONOMORPHIC, OK, SCORE, TOO_FEW
 
 
-def _sweep_once(rows, present, cases, step, shift, n_sums, eta, variant, weight, sums):
-    sweep(rows, present, cases, step, shift, n_sums, eta, variant, weight, sums)
+def _sweep_once(rows, present, cases, step, shift, n_sums, eta, variant, weight, rest, sums):
+    sweep(rows, present, cases, step, shift, n_sums, eta, variant, weight, rest, sums)
 
 
-sweep_once = jit(_sweep_once)
+def _squares_once(rows, weight, sums):
+    add_squares(rows, weight, sums)
+
+
+def _penalty_once(rows, weight, rest, cases, inverse, leverage, sums):
+    add_penalty(rows, weight, rest, cases, inverse, leverage, sums)
+
+
+sweep_once, squares_once, penalty_once = jit(_sweep_once), jit(_squares_once), jit(_penalty_once)
 
 
 def cohort(rng, n_samples=400, n_variants=30, n_covariates=3, missing=0.0, frequencies=(0.0, 1.0), case_share=0.3):
@@ -58,6 +74,28 @@ def exact(dosage, cases, covariates):
     return float(b[-1]), math.sqrt(inverse[-1, -1])
 
 
+def exact_firth(dosage, cases, covariates):
+    """As `exact`, of the penalised likelihood, by many short steps."""
+    called = dosage >= 0
+    part = covariates[called]
+    part = (part - part.mean(axis=0)) / part.std(axis=0)
+    x = np.column_stack([np.ones(called.sum()), part, dosage[called]]).astype(np.longdouble)
+    y = cases[called].astype(np.longdouble)
+    b = np.zeros(x.shape[1], dtype=np.longdouble)
+    for _turn in range(600):
+        p = 1 / (1 + np.exp(-x @ b))
+        w = p * (1 - p)
+        information = (x * w[:, None]).T @ x
+        inverse = np.linalg.inv(information.astype(float)).astype(np.longdouble)
+        inverse = inverse @ (2 * np.eye(len(b), dtype=np.longdouble) - information @ inverse)
+        hat = w * np.einsum("si,ij,sj->s", x, inverse, x)
+        step = inverse @ (x.T @ (y - p + hat * (0.5 - p)))
+        if np.abs(step).max() < 1e-15:
+            break
+        b = b + 0.5 * step * min(1.0, 2.0 / max(np.abs(x @ step).max(), 1e-300))
+    return float(b[-1]), math.sqrt(inverse[-1, -1])
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), n_columns=st.integers(1, 19), n_blocks=st.integers(1, 5), all_sums=st.booleans())
 def test_sweep_is_its_plain_definition(seed, n_columns, n_blocks, all_sums):
@@ -66,7 +104,13 @@ def test_sweep_is_its_plain_definition(seed, n_columns, n_blocks, all_sums):
     rows = rng.normal(size=(n_blocks, n_columns, WIDTH))
     present, cases = (rng.random(n) < 0.9).astype(float), (rng.random(n) < 0.4).astype(float)
     step, shift = rng.normal(size=n_columns + 1), rng.normal(size=n_columns)
-    state = [rng.normal(size=n), rng.integers(0, 3, size=n).astype(float), np.empty(n), np.ones((2 * n_columns + 2, 8))]
+    state = [
+        rng.normal(size=n),
+        rng.integers(0, 3, size=n).astype(float),
+        np.empty(n),
+        np.empty(n),
+        np.ones((2 * n_columns + 2, 8)),
+    ]
     other = [array.copy() for array in state]
     n_sums = n_columns if all_sums else 0
     sweep_once(rows, present, cases, step, shift, n_sums, *state)
@@ -76,13 +120,41 @@ def test_sweep_is_its_plain_definition(seed, n_columns, n_blocks, all_sums):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * (1 + np.abs(expected).max()))
 
 
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), n_columns=st.integers(1, 19), n_blocks=st.integers(1, 5))
+def test_squares_and_penalty_are_their_plain_definitions(seed, n_columns, n_blocks):
+    rng = np.random.default_rng(seed)
+    n = n_blocks * WIDTH
+    rows = rng.normal(size=(n_blocks, n_columns, WIDTH))
+    p, cases = rng.random(n), (rng.random(n) < 0.4).astype(float)
+    present = (rng.random(n) < 0.9).astype(float)
+    weight, rest = present * p * (1 - p), present * (cases - p)
+    inverse = rng.normal(size=(n_columns, n_columns))
+    squares, other_squares = np.ones((2, n_columns, n_columns, 8))
+    squares_once(rows, weight, squares)
+    plain_add_squares(rows, weight, other_squares)
+    # Sums of a few numbers in another order
+    np.testing.assert_allclose(squares, other_squares, rtol=1e-12, atol=1e-12 * np.abs(other_squares).max())
+    sums, other_sums = np.ones((2, n_columns, 8))
+    leverage, other_leverage = np.empty((2, n))
+    penalty_once(rows, weight, rest, cases, inverse, leverage, sums)
+    plain_add_penalty(rows, weight, rest, cases, inverse, other_leverage, other_sums)
+    np.testing.assert_allclose(leverage, other_leverage, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(sums, other_sums, rtol=1e-12, atol=1e-12 * np.abs(other_sums).max())
+    # The penalised rest is y - p + h (1/2 - p), and the hat diagonal that of the definition
+    columns = rows.transpose(1, 0, 2).reshape(n_columns, n)
+    hat = np.einsum("is,ij,jk,ks->s", columns, np.tril(inverse).T, np.tril(inverse), columns) * weight
+    penalised = present * (cases - p) + hat * (0.5 - p)
+    np.testing.assert_allclose(sums.sum(axis=1) - 8, columns @ penalised, rtol=1e-9, atol=1e-9 * np.abs(sums).max())
+
+
 def test_sweep_knows_probabilities_to_the_last_digits_and_far_out():
     eta = np.concatenate([np.linspace(-40, 40, 2 * WIDTH), np.linspace(-900, 900, WIDTH), np.zeros(WIDTH)])
     n = eta.size
-    weight, sums = np.empty(n), np.zeros((4, 8))
+    weight, rest, sums = np.empty(n), np.empty(n), np.zeros((4, 8))
     rows, one, zero = np.zeros((n // WIDTH, 1, WIDTH)), np.ones(n), np.zeros(n)
     moved, variant = eta.copy(), zero.copy()
-    sweep_once(rows, one, zero, np.zeros(2), np.zeros(1), 1, moved, variant, weight, sums)
+    sweep_once(rows, one, zero, np.zeros(2), np.zeros(1), 1, moved, variant, weight, rest, sums)
     small = np.exp(-np.abs(eta.astype(np.longdouble)))
     expected = (small / (1 + small) ** 2).astype(float)
     near = np.abs(eta) <= 40
@@ -91,7 +163,7 @@ def test_sweep_knows_probabilities_to_the_last_digits_and_far_out():
     assert (weight >= 0).all()
     assert moved.tobytes() == eta.tobytes()
     moved[:] = np.nan
-    sweep_once(rows, one, zero, np.zeros(2), np.zeros(1), 1, moved, variant, weight, sums)
+    sweep_once(rows, one, zero, np.zeros(2), np.zeros(1), 1, moved, variant, weight, rest, sums)
     assert np.isnan(weight).all()  # a fit that went wrong must be seen
 
 
@@ -144,6 +216,21 @@ def test_maximum_and_standard_error_are_exact(missing, frequencies, n_covariates
         assert found.standard_error[v] == pytest.approx(error, rel=2e-10)
         z = beta / error
         assert found.neg_log10_p[v] == pytest.approx(-math.log10(math.erfc(abs(z) / math.sqrt(2))), rel=1e-8, abs=1e-9)
+
+
+@pytest.mark.parametrize("always_firth", [False, True])
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_the_way_of_every_other_fit_is_exact_too(always_firth, missing):
+    rng = np.random.default_rng(7)
+    dosage, cases, covariates = cohort(rng, n_variants=12, missing=missing, frequencies=(0.0, 0.3))
+    dosage[0] = 0
+    dosage[0, np.flatnonzero(cases == 1)[:3]] = 1  # carriers are cases
+    found = logistic.fit(dosage, logistic.design(cases, covariates), always_firth=always_firth)
+    assert found.status[0] == FIRTH
+    for v in np.flatnonzero(np.isin(found.status, (OK, FIRTH))):
+        beta, error = (exact_firth if found.status[v] == FIRTH else exact)(dosage[v], cases, covariates)
+        assert found.beta[v] == pytest.approx(beta, rel=1e-9, abs=1e-9 * error)
+        assert found.standard_error[v] == pytest.approx(error, rel=1e-9)
 
 
 @settings(max_examples=25, deadline=None)
