@@ -396,13 +396,13 @@ def fit_packed(
     ValueError
         When the width of `packed` is not that of the store.
     """
-    if always_firth or score_p_max is None:
+    if always_firth:
         dosage = genotypes.unpack_dosage(packed, placed.n_store_samples, placed.columns)
         return fit(dosage, placed.prepared, always_firth=always_firth)
     prepared = placed.prepared
     found, starts = _scored(packed, placed)
     again = (found.status == NOT_CONVERGED) | (
-        (found.status == SCORE) & (found.neg_log10_p >= -math.log10(score_p_max))
+        (found.status == SCORE) & (found.neg_log10_p >= -math.log10(1.0 if score_p_max is None else score_p_max))
     )
     chosen = np.flatnonzero(again)
     if placed.near is not None:
