@@ -22,12 +22,15 @@ import numpy.typing as npt
 from genomics_dc.kernels import genotypes
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import common_genotype_jit, member_words, words_of_packed
+from genomics_dc.kernels.lanes import line_zeros_jit
 from genomics_dc.kernels.linear import DependentColumnError, checked_dosage
 from genomics_dc.kernels.linear_packed import tiled
 from genomics_dc.kernels.logistic_careful import apart_jit, fit_carefully_jit, fit_table_jit, maximise_jit
-from genomics_dc.kernels.logistic_fast import settle_firth_jit, settle_jit
+from genomics_dc.kernels.logistic_fast import in_blocks_jit, settle_firth_jit, settle_jit
+from genomics_dc.kernels.logistic_near import DIRECTIONS_MAX, NearDesign, fit_near_jit, near_design, room_of
 from genomics_dc.kernels.logistic_score import fill_null_rows_jit, score_jit
 from genomics_dc.kernels.logistic_sparse import CARRIERS_MAX, firth_start_jit
+from genomics_dc.kernels.logistic_sweep import WIDTH
 from genomics_dc.kernels.solve import INDEPENDENT, covariate_basis
 from genomics_dc.kernels.status import FIRTH, MONOMORPHIC, NOT_CONVERGED, OK, SCORE, SEPARATED, TOO_FEW
 from genomics_dc.kernels.tails import _neg_log10_p_normal_jit
@@ -102,12 +105,10 @@ def _fit(
     """
     n_samples, n_basis = directions.shape
     size = n_basis + 1
-    x = np.empty((size, n_samples))
-    for s in range(n_samples):
-        for i in range(n_basis):
-            x[i, s] = directions[s, i]
-    variant = x[n_basis]
-    present = np.empty(n_samples)
+    x = in_blocks_jit(directions, 1)
+    present = line_zeros_jit(x.shape[0] * WIDTH)
+    padded_cases = line_zeros_jit(present.size)
+    padded_cases[:n_samples] = cases
     carriers = np.empty(n_samples, dtype=np.int32)
     coefficients = np.empty(size)
     factor = np.empty((size, size))
@@ -144,8 +145,9 @@ def _fit(
             for s in range(n_samples):
                 g = row[samples[s]]
                 present[s] = 1.0 if g >= 0 else 0.0
-                variant[s] = 0.0 if g < 0 else sign * (float(g) - common)
-                if variant[s] != 0.0:
+                value = 0.0 if g < 0 else sign * (float(g) - common)
+                x[s // WIDTH, n_basis, s % WIDTH] = value
+                if value != 0.0:
                     carriers[n_carriers] = s
                     n_carriers += 1
             penalised = always_firth or code == SEPARATED
@@ -156,22 +158,22 @@ def _fit(
                 else:
                     coefficients[:n_basis] = null
                     coefficients[n_basis] = 0.0
-                settled = settle_jit(x, present, cases, coefficients, factor)
+                settled = settle_jit(x, present, padded_cases, coefficients, factor)
                 if not settled:
-                    code = fit_carefully_jit(x, present, cases, OK, False, null, coefficients, factor)
+                    code = fit_carefully_jit(x, present, padded_cases, OK, False, null, coefficients, factor)
                     settled = code == OK
             elif n_carriers <= CARRIERS_MAX and n == n_samples:
-                firth_start_jit(x, cases, variant, carriers, n_carriers, firth_null, firth_information, coefficients)
-                settled = settle_firth_jit(x, present, cases, 1, coefficients, factor)
+                firth_start_jit(x, cases, carriers, n_carriers, firth_null, firth_information, coefficients)
+                settled = settle_firth_jit(x, present, padded_cases, 1, coefficients, factor)
             else:
                 coefficients[:n_basis] = firth_null
                 coefficients[n_basis] = 0.0
-                settled = settle_firth_jit(x, present, cases, 1, coefficients, factor)
+                settled = settle_firth_jit(x, present, padded_cases, 1, coefficients, factor)
             if penalised:
                 code = FIRTH
                 if not settled:
                     code = fit_carefully_jit(
-                        x, present, cases, SEPARATED, always_firth, firth_null, coefficients, factor
+                        x, present, padded_cases, SEPARATED, always_firth, firth_null, coefficients, factor
                     )
         status[v] = code
         if code in (OK, FIRTH):
@@ -294,6 +296,7 @@ class PlacedDesign:
     `members` and `case_members` uint64[W] have a bit at twice the number of each sample, and of each case; `tiles`
     float64[ceil((K + 2) / 8), 32 W, 8] is what the score test adds up (weight times direction, y - p), by sample of the
     store, `weight` float64[32 W] and `directions` float64[32 W, K + 1] as the design has them. Zero for other samples.
+    `near` is None where the covariates are none or too many for the quick way.
     """
 
     prepared: LogisticDesign
@@ -304,6 +307,7 @@ class PlacedDesign:
     tiles: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
     directions: npt.NDArray[np.float64]
+    near: NearDesign | None
 
 
 def place(prepared: LogisticDesign, samples: npt.NDArray[np.int64], n_store_samples: int) -> PlacedDesign:
@@ -324,16 +328,28 @@ def place(prepared: LogisticDesign, samples: npt.NDArray[np.int64], n_store_samp
     sums[columns, n_basis] = prepared.rest
     cases = columns[prepared.cases == 1.0]
     case_members = member_words(cases, cases.size, n_store_samples)
-    return PlacedDesign(prepared, columns, n_store_samples, members, case_members, tiled(sums), weight, directions)
+    near = None
+    if 1 < n_basis <= DIRECTIONS_MAX:
+        near = near_design(
+            prepared.directions, prepared.null, prepared.cases, prepared.weight, prepared.rest, columns, members.size
+        )
+    return PlacedDesign(
+        prepared, columns, n_store_samples, members, case_members, tiled(sums), weight, directions, near
+    )
 
 
-def scored_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> tuple[LogisticFit, npt.NDArray[np.float64]]:
-    """Return the score test of every variant, status SCORE, and float64[V, K + 2] where a fit may begin."""
+def scored_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign) -> LogisticFit:
+    """Return the score test of every variant, status SCORE; NOT_CONVERGED where it says nothing."""
+    return _scored(words_of_packed(packed, placed.members.size), placed)[0]
+
+
+def _scored(words: npt.NDArray[np.uint64], placed: PlacedDesign) -> tuple[LogisticFit, npt.NDArray[np.float64]]:
+    """Return the score test of every variant, and where a fit may begin as `logistic_score` has it."""
     prepared = placed.prepared
-    found = _empty_fit(packed.shape[0])
-    starts = np.empty((packed.shape[0], prepared.null.size + 1))
+    found = _empty_fit(words.shape[0])
+    starts = np.empty((words.shape[0], 2 * prepared.null.size + 1))
     score_jit(
-        words_of_packed(packed, placed.members.size),
+        words,
         placed.members,
         placed.case_members,
         prepared.n_samples,
@@ -379,22 +395,68 @@ def fit_packed(
     ValueError
         When the width of `packed` is not that of the store.
     """
-    if always_firth or score_p_max is None:
+    if always_firth:
         dosage = genotypes.unpack_dosage(packed, placed.n_store_samples, placed.columns)
         return fit(dosage, placed.prepared, always_firth=always_firth)
     prepared = placed.prepared
-    found, starts = scored_packed(packed, placed)
+    words = words_of_packed(packed, placed.members.size)
+    found, starts = _scored(words, placed)
     again = (found.status == NOT_CONVERGED) | (
-        (found.status == SCORE) & (found.neg_log10_p >= -math.log10(score_p_max))
+        (found.status == SCORE) & (found.neg_log10_p >= -math.log10(1.0 if score_p_max is None else score_p_max))
     )
     chosen = np.flatnonzero(again)
+    if placed.near is not None:
+        scored = found.status[chosen] == SCORE
+        settled = np.zeros(chosen.size, dtype=np.bool_)
+        settled[scored] = _fitted_near(words, placed, placed.near, starts, chosen[scored], found)
+        chosen = chosen[~settled]
     if chosen.size:
         dosage = genotypes.unpack_dosage(packed[chosen], placed.n_store_samples, placed.columns)
         everyone = np.arange(prepared.n_samples, dtype=np.int64)
-        fitted = _fitted(dosage, everyone, prepared, starts[chosen], False)
+        fitted = _fitted(dosage, everyone, prepared, starts[chosen, : prepared.null.size + 1], False)
         for name in ("beta", "standard_error", "z", "neg_log10_p", "status"):
             getattr(found, name)[chosen] = getattr(fitted, name)
     return found
+
+
+def _fitted_near(
+    words: npt.NDArray[np.uint64],
+    placed: PlacedDesign,
+    near: NearDesign,
+    starts: npt.NDArray[np.float64],
+    chosen: npt.NDArray[np.int64],
+    found: LogisticFit,
+) -> npt.NDArray[np.bool_]:
+    """Fit chosen variants the quick way into `found`; return which of them were."""
+    settled = np.zeros(chosen.size, dtype=np.bool_)
+    fit_near_jit(
+        words,
+        placed.members,
+        placed.case_members,
+        placed.prepared.n_samples,
+        int(placed.prepared.cases.sum()),
+        near.index,
+        near.rows,
+        near.directions,
+        near.present,
+        near.cases,
+        near.eta,
+        near.weight,
+        near.rest,
+        near.slope,
+        near.tensor,
+        placed.prepared.null,
+        starts,
+        chosen,
+        *room_of(near),
+        found.beta,
+        found.standard_error,
+        found.z,
+        found.neg_log10_p,
+        found.status,
+        settled,
+    )
+    return settled
 
 
 def _outputs(found: LogisticFit) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
+from genomics_dc.kernels.logistic_sweep import WIDTH
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
 from genomics_dc.kernels.status import COLLINEAR, FIRTH, NOT_CONVERGED, OK, SEPARATED
 
@@ -252,15 +253,15 @@ def _fit_carefully(
     coefficients: npt.NDArray[np.float64],
     factor: npt.NDArray[np.float64],
 ) -> int:
-    """As `_fit_rows`, of x float64[K + 1 + M, S] with one row a column and the samples that are `present`."""
-    size, n_samples = x.shape
+    """As `_fit_rows`, of x float64[B, K + 1 + M, 32], columns in blocks, and the samples that are `present`."""
+    size, n_samples = x.shape[1], present.size
     rows = np.empty((n_samples, size))
     row_cases = np.empty(n_samples)
     n_rows = 0
     for s in range(n_samples):
         if present[s] > 0.0:
             for i in range(size):
-                rows[n_rows, i] = x[i, s]
+                rows[n_rows, i] = x[s // WIDTH, i, s % WIDTH]
             row_cases[n_rows] = cases[s]
             n_rows += 1
     return _fit_rows_jit(rows, np.ones(n_samples), row_cases, n_rows, code, always_firth, null, coefficients, factor)

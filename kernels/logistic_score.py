@@ -44,9 +44,10 @@ def _score(
 ) -> None:
     """Fill the outputs with the score test of each variant; NOT_CONVERGED where it has no spread to judge by.
 
-    `tiles` hold weight times direction [K + 1] and y - p of each sample. `starts` float64[V, K + 2] becomes the point
-    one Newton step from the fit without the variant, the variant counted as `list_carriers` does. A missing sample
-    leaves the sums; the coefficients of the covariates follow by one Newton step.
+    `tiles` hold weight times direction [K + 1] and y - p of each sample. `starts` float64[V, 2 K + 3] becomes the point
+    one Newton step from the fit without the variant, [K + 2], the variant counted as `list_carriers` does, and what the
+    directions say of the variant, [K + 1]. A missing sample leaves the sums; the coefficients of the covariates follow
+    by one Newton step.
     """
     n_basis = directions.shape[1]
     sums = np.empty(tiles.shape[0] * LANES)
@@ -87,7 +88,7 @@ def _score(
             along[i] = sums[i]
         status[v] = NOT_CONVERGED
         starts[v, :n_basis] = null
-        starts[v, n_basis] = 0.0
+        starts[v, n_basis:] = 0.0
         if n_absent > 0:
             n_absent = list_code_jit(row, members, 3, listed, 0)
             gram[:] = 0.0
@@ -115,7 +116,11 @@ def _score(
             continue
         status[v] = SCORE
         slope = score / rest
+        taken = starts[v, n_basis + 1 :]
+        for i in range(n_basis):
+            taken[i] = along[i]
         if n_absent > 0:
+            solve_upper_jit(gram, n_basis, taken)
             for i in range(n_basis):
                 along[i] = along[i] * slope - lift[i]
             solve_upper_jit(gram, n_basis, along)

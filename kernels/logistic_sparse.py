@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
+from genomics_dc.kernels.logistic_sweep import WIDTH
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
 
 CARRIERS_MAX = 100
@@ -22,9 +23,8 @@ _STEP_MAX = 2.0
 
 
 def _firth_start(
-    rows: npt.NDArray[np.float64],
+    x: npt.NDArray[np.float64],
     cases: npt.NDArray[np.float64],
-    variant: npt.NDArray[np.float64],
     carriers: npt.NDArray[np.int32],
     n_carriers: int,
     null: npt.NDArray[np.float64],
@@ -33,11 +33,13 @@ def _firth_start(
 ) -> None:
     """Fill `coefficients` [K + 2]: those of the covariates, then the variant's.
 
-    `rows` float64[K + 1, S]; `variant` float64[S] is 0 but for the first `n_carriers` of `carriers`; `null` are the
-    coefficients of the penalised fit without the variant, `information` [K + 1, K + 1] its information there.
+    `x` float64[B, K + 2, 32], columns in blocks; the variant, the last of them, is 0 but for the first `n_carriers` of
+    `carriers`; `null` are the coefficients of the penalised fit without the variant, `information` [K + 1, K + 1] its
+    information there.
     """
     size = null.size
     q = np.empty((n_carriers, size))
+    dosage = np.empty(n_carriers)
     eta = np.empty(n_carriers)
     rest_null = np.empty(n_carriers)
     others = information.copy()  # the information of all but the carriers
@@ -49,9 +51,10 @@ def _firth_start(
         return
     for c in range(n_carriers):
         s = carriers[c]
+        dosage[c] = x[s // WIDTH, size, s % WIDTH]
         eta[c] = 0.0
         for i in range(size):
-            q[c, i] = rows[i, s]
+            q[c, i] = x[s // WIDTH, i, s % WIDTH]
             eta[c] += q[c, i] * null[i]
             column[i] = q[c, i]
         p = 1.0 / (1.0 + math.exp(-eta[c]))
@@ -76,7 +79,7 @@ def _firth_start(
         cross[:] = 0.0
         square = 0.0
         for c in range(n_carriers):
-            g = variant[carriers[c]]
+            g = dosage[c]
             value = eta[c] + effect * g
             for i in range(size):
                 value += q[c, i] * delta[i]
@@ -106,7 +109,7 @@ def _firth_start(
         penalty = 0.0
         for c in range(n_carriers):
             s = carriers[c]
-            g = variant[s]
+            g = dosage[c]
             for i in range(size):
                 column[i] = q[c, i]
             solve_lower_jit(factor, size, column)

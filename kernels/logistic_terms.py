@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
+from genomics_dc.kernels.lanes import line_zeros_jit
 from genomics_dc.kernels.linear_terms import TermsFit, empty_fit, list_present_jit, spread_jit
 from genomics_dc.kernels.logistic import LogisticDesign
 from genomics_dc.kernels.logistic_careful import fit_carefully_jit
-from genomics_dc.kernels.logistic_fast import settle_firth_jit, settle_jit
+from genomics_dc.kernels.logistic_fast import in_blocks_jit, settle_firth_jit, settle_jit
+from genomics_dc.kernels.logistic_sweep import WIDTH
 from genomics_dc.kernels.solve import solve_lower_jit, solve_upper_jit
 from genomics_dc.kernels.status import FIRTH, MONOMORPHIC, OK, SEPARATED, TOO_FEW
 from genomics_dc.kernels.tails import _neg_log10_p_normal_jit
@@ -36,11 +38,10 @@ def _fit(
     n_variants, n_terms, n_samples = terms.shape
     n_basis = directions.shape[1]
     size = n_basis + n_terms
-    x = np.empty((size, n_samples))
-    for s in range(n_samples):
-        for i in range(n_basis):
-            x[i, s] = directions[s, i]
-    present = np.empty(n_samples)
+    x = in_blocks_jit(directions, n_terms)
+    present = line_zeros_jit(x.shape[0] * WIDTH)
+    padded_cases = line_zeros_jit(present.size)
+    padded_cases[:n_samples] = cases
     listed = np.empty(n_samples, dtype=np.int32)
     coefficients = np.empty(size)
     factor = np.empty((size, size))
@@ -54,13 +55,13 @@ def _fit(
             mean[v] = np.nan
         n_cases = 0
         present[:] = 0.0
-        x[n_basis:] = 0.0
+        x[:, n_basis:] = 0.0
         for at in range(n):
             s = listed[at]
             present[s] = 1.0
             n_cases += int(cases[s])
             for m in range(n_terms):
-                x[n_basis + m, s] = terms[v, m, s]
+                x[s // WIDTH, n_basis + m, s % WIDTH] = terms[v, m, s]
         if n <= size or n_cases == 0 or n_cases == n:
             status[v, 0] = TOO_FEW
             continue
@@ -72,17 +73,17 @@ def _fit(
         if not always_firth:
             coefficients[:n_basis] = null
             coefficients[n_basis:] = 0.0
-            settled = settle_jit(x, present, cases, coefficients, factor)
+            settled = settle_jit(x, present, padded_cases, coefficients, factor)
         if not settled:
             coefficients[:n_basis] = firth_null
             coefficients[n_basis:] = 0.0
             code = FIRTH
-            if always_firth and not settle_firth_jit(x, present, cases, n_terms, coefficients, factor):
+            if always_firth and not settle_firth_jit(x, present, padded_cases, n_terms, coefficients, factor):
                 code = SEPARATED
             elif not always_firth:
-                code = fit_carefully_jit(x, present, cases, OK, False, null, coefficients, factor)
+                code = fit_carefully_jit(x, present, padded_cases, OK, False, null, coefficients, factor)
             if code == SEPARATED:
-                code = fit_carefully_jit(x, present, cases, code, always_firth, firth_null, coefficients, factor)
+                code = fit_carefully_jit(x, present, padded_cases, code, always_firth, firth_null, coefficients, factor)
         status[v, 0] = code
         if code not in (OK, FIRTH):
             continue

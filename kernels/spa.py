@@ -187,7 +187,7 @@ def fit_packed(packed: npt.NDArray[np.uint8], placed: PlacedDesign, *, p_max: fl
 
     `beta` and `standard_error` are one Newton step from the fit without the variant; status SPA or SCORE.
     """
-    found, _starts = scored_packed(packed, placed)
+    found = scored_packed(packed, placed)
     chosen = np.flatnonzero((found.status == SCORE) & (found.neg_log10_p > -math.log10(p_max)))
     if chosen.size:
         dosage = genotypes.unpack_dosage(packed[chosen], placed.n_store_samples, placed.columns)

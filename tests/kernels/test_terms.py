@@ -143,7 +143,7 @@ def test_saddlepoint_is_near_the_exact_tail_where_the_normal_law_is_not(n_cases,
     exact = -math.log10(exact_score_p(n_carriers, n - n_carriers, share, score))
     found = float(spa.neg_log10_p_spa(dosage, prepared)[0])
     placed = logistic.place(prepared, np.arange(n), n)
-    normal = float(logistic.scored_packed(genotypes.pack_dosage(dosage), placed)[0].neg_log10_p[0])
+    normal = float(logistic.scored_packed(genotypes.pack_dosage(dosage), placed).neg_log10_p[0])
     assert found == pytest.approx(exact, abs=0.25)  # outcomes are whole numbers, the saddlepoint is smooth
     assert abs(normal - exact) > 2 * abs(found - exact)
 
@@ -185,7 +185,7 @@ def test_saddlepoint_only_below_its_bound():
     dosage[0] = np.where(cases == 1, 2, dosage[0])
     placed = logistic.place(logistic.design(cases, covariates), np.arange(120), 120)
     packed = genotypes.pack_dosage(dosage)
-    score, _starts = logistic.scored_packed(packed, placed)
+    score = logistic.scored_packed(packed, placed)
     found = spa.fit_packed(packed, placed, p_max=0.05)
     small = score.neg_log10_p > -math.log10(0.05)
     assert ((found.status == SPA) == small).all()

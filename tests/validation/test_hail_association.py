@@ -61,6 +61,6 @@ def test_score_equals_hails(problem):
     ordered = people.set_index("IID").loc[ids]
     prepared = logistic.design((ordered["case"] - 1.0).to_numpy(), ordered[["sex", "PC1", "PC2"]].to_numpy(dtype=float))
     placed = logistic.place(prepared, np.arange(len(ids)), len(ids))
-    found, _starts = logistic.scored_packed(genotypes.pack_dosage(view.dosage()), placed)
+    found = logistic.scored_packed(genotypes.pack_dosage(view.dosage()), placed)
     np.testing.assert_allclose(10.0**-found.neg_log10_p, golden.loc["score", "p_value"], rtol=1e-6)
     assert tails.neg_log10_p_normal(found.z) == pytest.approx(found.neg_log10_p)
