@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from genomics_dc.kernels import genotypes, logistic, logistic_near
 from genomics_dc.kernels._jit import jit
+from genomics_dc.kernels.carriers import words_of_packed
 from genomics_dc.kernels.lanes import aligned_zeros
 from genomics_dc.kernels.logistic_sweep import (
     WIDTH,
@@ -189,11 +190,11 @@ def test_tensor_is_the_sum_of_third_moments():
 
 def settled(dosage, placed):
     """The fit of packed genotypes, and which variants took the quick way."""
-    packed = genotypes.pack_dosage(dosage)
-    found, starts = logistic._scored(packed, placed)
+    words = words_of_packed(genotypes.pack_dosage(dosage), placed.members.size)
+    found, starts = logistic._scored(words, placed)
     scored = np.flatnonzero(found.status == SCORE)
     quick = np.zeros(len(dosage), dtype=bool)
-    quick[scored] = logistic._fitted_near(packed, placed, placed.near, starts, scored, found)
+    quick[scored] = logistic._fitted_near(words, placed, placed.near, starts, scored, found)
     return found, quick
 
 
