@@ -209,27 +209,28 @@ class Pruner:
         ends = self._windows.end
         begin = self._next_window
         wanted = int(waiting[0]) + _RUN_VARIANTS
-        stop = min(max(begin + 1, int(np.searchsorted(ends, wanted, side="right"))), ready)
+        stop = min(max(begin + 1, int(ends.searchsorted(wanted, side="right"))), ready)
         starts, stops = self._windows.start[begin:stop], ends[begin:stop]
         left_out = np.zeros(len(self._standing), dtype=bool)
         if before is not None:
             before.wait()
             left_out[before.n_held :] = before.will_go()
         # what stands before the first window is in no window at all, or was in one before
-        held = np.flatnonzero((loaded.rows[self._standing] >= starts[0]) & self.keep[loaded.rows[self._standing]])
-        skipped = int(np.searchsorted(waiting, max(int(starts[0]), int(waiting[0]))))
-        n_new = int(np.searchsorted(waiting, stops[-1]))
+        stood = loaded.rows[self._standing]
+        held = ((stood >= starts[0]) & self.keep[stood]).nonzero()[0]
+        skipped = int(waiting.searchsorted(max(int(starts[0]), int(waiting[0]))))
+        n_new = int(waiting.searchsorted(stops[-1]))
         fresh = np.arange(self._entered + skipped, self._entered + n_new)
         at = np.concatenate([self._standing[held], fresh])
         rows = loaded.rows[at]
-        window_of = np.searchsorted(stops, rows[len(held) :], side="right")
+        window_of = stops.searchsorted(rows[len(held) :], side="right")
         run = _Run(
             at,
             rows,
             loaded.major[at],
             loaded.varies[at],
             np.concatenate([left_out[held], np.zeros(len(fresh), dtype=bool)]),
-            np.searchsorted(rows, starts[window_of]).astype(np.int64),
+            rows.searchsorted(starts[window_of]),
             len(held),
             starts,
             stops,
