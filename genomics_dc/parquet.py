@@ -198,7 +198,7 @@ def _encode(field: pa.Field, values: pa.Array, distinct: frozenset[str]) -> _Enc
             raw = memoryview(values.buffers()[1])[8 * values.offset : 8 * (values.offset + len(values))]
             return _as_one(_model_of_floats(field), len(values), raw)
         if pa.types.is_dictionary(field.type) and _is_constant(values.indices):
-            model = _encode_by_arrow(field, values[:1], "none")
+            model = _model_of_word(field, values[0].as_py())
             return _as_one(model, len(values), _run_of(model, len(values)))
     compression = "none" if pa.types.is_floating(field.type) else "zstd"
     return _encode_by_arrow(field, values, compression, dictionary=field.name not in distinct)
@@ -228,6 +228,14 @@ def _encode_by_arrow(field: pa.Field, values: pa.Array, compression: str, *, dic
 def _model_of_floats(field: pa.Field) -> _Encoded:
     """Return one value of a column of floats, encoded: all but the value and the counts is the same for any floats."""
     return _encode_by_arrow(field, pa.array([0.0], pa.float64()), "none")
+
+
+@lru_cache(maxsize=256)
+def _model_of_word(field: pa.Field, word: Any) -> _Encoded:
+    """Return one value of a column of words, encoded: its dictionary has no other word."""
+    kind = field.type
+    one = pa.DictionaryArray.from_arrays(pa.array([0], kind.index_type), pa.array([word], kind.value_type))
+    return _encode_by_arrow(field, one, "none")
 
 
 def _is_constant(indices: pa.Array) -> bool:
@@ -301,7 +309,8 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 class RepeatingWriter:
     """Writes tables of one schema one after another into an open file; `close` writes the footer.
 
-    `distinct` are columns of which hardly two rows are equal: they get no dictionary.
+    `distinct` are columns of which hardly two rows are equal: they get no dictionary. The memory of a part that occurs
+    once in a table may be used again after `write`; what occurs several times is kept.
     """
 
     def __init__(

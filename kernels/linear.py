@@ -167,6 +167,13 @@ class Columns:
         p = np.empty(shape if with_p else (0, 0))
         return cls(np.empty(shape), np.empty(shape), np.empty(shape), p, np.empty(shape, dtype=np.int8))
 
+    def first(self, n_rows: int) -> Columns:
+        """Return the first rows, in the same memory."""
+        rows = slice(n_rows)
+        return Columns(
+            self.beta[rows], self.standard_error[rows], self.neg_log10_p[rows], self.p[rows], self.status[rows]
+        )
+
 
 def fit_packed_into(
     packed: npt.NDArray[np.uint8],

@@ -28,7 +28,7 @@ COLLINEAR_SHARE = 1e-6
 EXPLICIT_SHARE = 1e-3
 EXACT_SHARE = 1e-22
 # From this share of carriers on, all samples are multiplied.
-_DENSE_SHARE = 0.2
+_DENSE_SHARE = 0.25
 _GROUPS_AT_ONCE = 4
 _LOWER = np.uint64(0x5555555555555555)
 

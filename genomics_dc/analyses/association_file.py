@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from genomics_dc.analyses.association_result import AssociationFile
+from genomics_dc.analyses.association_result import AssociationFile, AssociationResult
 from genomics_dc.analyses.association_scan import Scan
+from genomics_dc.analyses.association_table import Estimates
 from genomics_dc.errors import UsageError
 from genomics_dc.files import atomic_path
+from genomics_dc.kernels.linear import Columns
 from genomics_dc.kernels.status import STATUS_NAMES
 from genomics_dc.parquet import RepeatingWriter
 from genomics_dc.provenance import JsonValue
@@ -38,21 +42,18 @@ def write_by_batches(
     n_variants, n_tests = scan.view.n_variants, len(scan.question.tests)
     most = traits_at_once or max(1, _BATCH_BYTES // (_ROW_BYTES * n_variants * n_tests))
     size = -(-len(names) // -(-len(names) // most))  # batches of one size
+    rooms: list[Columns] = []
     if size < len(names):
         scan = scan.holding()
-    counts: Counter[str] = Counter()
-    inflation: dict[str, float] = {}
-    strongest: dict[str, Mapping[str, Any] | None] = {}
-    samples: dict[str, JsonValue] = {}
-    notes: list[JsonValue] = []
+        rooms = [scan.room(size) for _ in range(2)]  # one is filled while the other is written; fresh memory costs time
+    told = _Told()
     with (
         atomic_path(target, force=force) as temporary,
-        open(temporary, "wb") as handle,
-        ThreadPoolExecutor(max_workers=2) as pool,
+        open(temporary, "r+b") as handle,
         ThreadPoolExecutor(max_workers=scan.threads) as encoders,
+        ThreadPoolExecutor(max_workers=1) as pool,
     ):
-        writer: RepeatingWriter | None = None
-        pending: list[Future[Any]] = []
+        written: Future[RepeatingWriter] | None = None
         for first in range(0, len(names), size):
             some = scan.of_traits(first, min(first + size, len(names)))
 
@@ -60,31 +61,49 @@ def write_by_batches(
                 if progress is not None:
                     progress(first * n_variants + done * n, len(names) * n_variants)
 
-            result = some.result(tell)
-            _wait(pending)
-            writer = writer or RepeatingWriter(handle, result.table.schema, mapper=encoders.map)
-            pending = [pool.submit(writer.write, result.table)]
-            for update, of_result in (
-                (counts.update, result.status_counts),
-                (inflation.update, result.lambda_gc),
-                (strongest.update, result.strongest),
-            ):
-                pending.append(pool.submit(_then, update, of_result))
-            samples.update(result.samples_by_trait)
-            notes += [note for note in result.notes if note not in notes]
-        assert writer is not None
-        _wait(pending)
-        provenance = scan.provenance(samples, notes)
+            estimates = some.estimates(tell, rooms[first // size % 2] if rooms else None)
+            writer = None if written is None else written.result()
+            written = pool.submit(_write, some, estimates, handle, writer, encoders, told)
+        assert written is not None
+        writer = written.result()
+        provenance = scan.provenance(told.samples, told.notes)
         writer.close({PROVENANCE_KEY: provenance.to_json().encode()})
-    kept = {name: counts[name] for name in STATUS_NAMES if name in counts}
+    kept = {name: told.counts[name] for name in STATUS_NAMES if name in told.counts}
     n_rows = len(names) * n_tests * n_variants
-    return AssociationFile(target, provenance, n_rows, kept, inflation, strongest)
+    return AssociationFile(target, provenance, n_rows, kept, told.inflation, told.strongest)
 
 
-def _then(update: Callable[[Any], None], make: Callable[[], Any]) -> None:
-    update(make())
+@dataclass
+class _Told:
+    """What is said of all batches together."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    inflation: dict[str, float] = field(default_factory=dict)
+    strongest: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    samples: dict[str, JsonValue] = field(default_factory=dict)
+    notes: list[JsonValue] = field(default_factory=list)
+
+    def add(self, result: AssociationResult, mapper: Callable[..., Iterable[Any]]) -> None:
+        self.counts.update(result.status_counts())
+        self.inflation.update(result.lambda_gc(mapper=mapper))
+        self.strongest.update(result.strongest())
+        self.samples.update(result.samples_by_trait)
+        self.notes += [note for note in result.notes if note not in self.notes]
 
 
-def _wait(pending: list[Future[Any]]) -> None:
-    for one in pending:
-        one.result()
+def _write(
+    scan: Scan,
+    estimates: Estimates,
+    handle: BinaryIO,
+    writer: RepeatingWriter | None,
+    encoders: ThreadPoolExecutor,
+    told: _Told,
+) -> RepeatingWriter:
+    """Write a batch, and have the disk take it while the next one is computed."""
+    result = scan.result_of(estimates)
+    writer = writer or RepeatingWriter(handle, result.table.schema, mapper=encoders.map)
+    writer.write(result.table)
+    handle.flush()
+    os.fdatasync(handle.fileno())
+    told.add(result, encoders.map)
+    return writer

@@ -155,9 +155,16 @@ class Scan:
         few = self.question.dosage == "GT" and n_bytes <= HELD_BYTES_MAX // 4 and not has_memory_ceiling()
         return replace(self, held={} if few else None)
 
+    def room(self, n_traits: int) -> linear.Columns:
+        """Return room for the estimates of so many traits."""
+        return linear.Columns.empty(n_traits * len(self.question.tests), self.view.n_variants)
+
     def result(self, progress: Callable[[int, int], None] | None = None) -> AssociationResult:
         """Fit every variant."""
-        estimates = self._estimates(progress)
+        return self.result_of(self.estimates(progress))
+
+    def result_of(self, estimates: Estimates) -> AssociationResult:
+        """Return what was found as a table."""
         more = self._permutation_columns(estimates)
         table = table_of(self.sites, self.aligned.trait_names, estimates, more)
         provenance = self.provenance(self._samples_by_trait(), self._notes(estimates))
@@ -197,9 +204,12 @@ class Scan:
             yield from _tasks_of(block, done, self.runs, _VARIANTS_PER_TASK[self.question.model])
             done += len(block)
 
-    def _estimates(self, progress: Callable[[int, int], None] | None) -> Estimates:
-        """Fit every variant."""
-        found = Estimates(len(self.aligned.trait_names), self.question.tests, self.parts, self.view.n_variants)
+    def estimates(
+        self, progress: Callable[[int, int], None] | None = None, room: linear.Columns | None = None
+    ) -> Estimates:
+        """Fit every variant; the estimates lie in `room` where it is given."""
+        n_traits, n_variants = len(self.aligned.trait_names), self.view.n_variants
+        found = Estimates(n_traits, self.question.tests, self.parts, n_variants, room)
         source, rows = self._source(), self.view.sites_index()
         if cluster_in_use() is None:
             blocks = self._held_blocks() or source.stored
@@ -212,7 +222,7 @@ class Scan:
             by_block = (max(self._keep(found, one) for one in many) for many in fitted)
         for done in by_block:
             if progress is not None:
-                progress(done, self.view.n_variants)
+                progress(done, n_variants)
         return found
 
     def _fit_block(self, found: Estimates, source: Source, rows: npt.NDArray[np.int64], block: Block) -> int:

@@ -12,22 +12,32 @@ from genomics_dc.analyses.arrow_columns import numbers
 from genomics_dc.analyses.association_groups import Group, Part
 from genomics_dc.kernels import linear, logistic
 from genomics_dc.kernels.linear_terms import TermsFit
-from genomics_dc.kernels.status import FILTERED, STATUS_NAMES
+from genomics_dc.kernels.status import FILTERED, FIRTH, OK, SCORE, SPA, STATUS_NAMES
 from genomics_dc.kernels.tails import p_of
 
+_ESTIMATED = (OK, FIRTH, SCORE, SPA)
+"""Statuses of variants that have every number."""
 _MARKED = {"firth": "FIRTH", "score": "SCORE"}
 
 
 class Estimates:
     """The columns of the result: [T * M, V] by trait and test, or [slots, V] where traits share them.
 
-    Traits that are grouped alike in every part share a slot.
+    Traits that are grouped alike in every part share a slot. They are written into `room` where it is given.
     """
 
-    def __init__(self, n_traits: int, tests: Sequence[str], parts: Mapping[str, Part], n_variants: int) -> None:
+    def __init__(
+        self,
+        n_traits: int,
+        tests: Sequence[str],
+        parts: Mapping[str, Part],
+        n_variants: int,
+        room: linear.Columns | None = None,
+    ) -> None:
         self.tests = tuple(tests)
         self.n_variants = n_variants
-        columns = linear.Columns.empty(n_traits * len(self.tests), n_variants)
+        n_rows = n_traits * len(self.tests)
+        columns = linear.Columns.empty(n_rows, n_variants) if room is None else room.first(n_rows)
         self.beta, self.error = columns.beta, columns.standard_error
         self.p, self.strength = columns.p, columns.neg_log10_p
         self.status = columns.status[:n_traits]
@@ -132,15 +142,21 @@ def table_of(
         return pa.chunked_array(shared[name].chunks * (n_traits * n_tests), type=shared[name].type)
 
     def test_of(trait: int, test: int) -> pa.Array:
-        codes = code_of_status[estimates.status[trait]] if test == 0 else None
+        codes = code_of_status[estimates.status[trait]] if test == 0 and marked else None
         kept = plain[test] if codes is None or not codes.any() else pa.array(codes)
         return pa.DictionaryArray.from_arrays(kept, tests)
 
     def trait_of(trait: int, _test: int) -> pa.Array:
         return pa.DictionaryArray.from_arrays(pa.array(np.full(n_variants, trait, dtype=number_type)), names)
 
+    whole = [bool(np.isin(row[:1], _ESTIMATED).all() and (row == row[:1]).all()) for row in estimates.status]
+
     def column(values: npt.NDArray[np.float64]) -> pa.ChunkedArray:
-        return each(lambda trait, test: _floats(values[trait * n_tests + test]))
+        def make(trait: int, test: int) -> pa.Array:
+            row = values[trait * n_tests + test]
+            return numbers(row) if whole[trait] and n_tests == 1 else _floats(row)
+
+        return each(make)
 
     return pa.table(
         {
@@ -158,7 +174,7 @@ def table_of(
             "trait": each(trait_of),
             "test": each(test_of),
             "status": each(lambda t, _: status_of_trait[t]),
-            **{name: column(values) for name, values in more.items()},
+            **{name: pa.chunked_array([_floats(row) for row in values]) for name, values in more.items()},
         }
     )
 

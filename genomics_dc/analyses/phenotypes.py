@@ -118,6 +118,12 @@ def _parsed(column: Any) -> _Floats | None:
 
     if not isinstance(column, pa.ChunkedArray) or not pa.types.is_string(column.type):
         return None
+    try:  # most columns are numbers throughout
+        plain = pc.cast(column, pa.float64()).to_numpy()
+        if np.isfinite(plain).all():
+            return np.array(plain, dtype=np.float64)
+    except pa.ArrowInvalid:
+        pass  # it has other words, of which some may say "missing"
     words = pc.utf8_trim_whitespace(column)
     absent = pc.is_in(pc.utf8_lower(words), value_set=pa.array(sorted(MISSING_WORDS)))
     try:
