@@ -21,11 +21,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
 _MAGIC = b"PAR1"
-_ROWS_FOR_THREADS = 10_000
+_SMALL_ROWS = 10_000
 _ROWS_PER_GROUP_MIN, _ROWS_PER_GROUP_MAX = 1 << 15, 1 << 20
 _Fields = list[tuple[int, int, Any]]
 # A way to call a function on each item and to give the answers in the order of the items: `map`, or threads.
@@ -197,7 +198,11 @@ def _encode(field: pa.Field, values: pa.Array, distinct: frozenset[str]) -> _Enc
         if pa.types.is_float64(field.type):
             raw = memoryview(values.buffers()[1])[8 * values.offset : 8 * (values.offset + len(values))]
             return _as_one(_model_of_floats(field), len(values), raw)
-        if pa.types.is_dictionary(field.type) and _is_constant(values.indices):
+        if (
+            pa.types.is_dictionary(field.type)
+            and pa.types.is_string(field.type.value_type)
+            and _is_constant(values.indices)
+        ):
             model = _model_of_word(field, values[0].as_py())
             return _as_one(model, len(values), _run_of(model, len(values)))
     compression = "none" if pa.types.is_floating(field.type) else "zstd"
@@ -227,19 +232,23 @@ def _encode_by_arrow(field: pa.Field, values: pa.Array, compression: str, *, dic
 @lru_cache(maxsize=256)
 def _model_of_floats(field: pa.Field) -> _Encoded:
     """Return one value of a column of floats, encoded: all but the value and the counts is the same for any floats."""
-    return _encode_by_arrow(field, pa.array([0.0], pa.float64()), "none")
+    zero = pa.Array.from_buffers(pa.float64(), 1, [None, pa.py_buffer(bytes(8))])  # pa.array would import pandas
+    return _encode_by_arrow(field, zero, "none")
 
 
 @lru_cache(maxsize=256)
-def _model_of_word(field: pa.Field, word: Any) -> _Encoded:
+def _model_of_word(field: pa.Field, word: str) -> _Encoded:
     """Return one value of a column of words, encoded: its dictionary has no other word."""
-    kind = field.type
-    one = pa.DictionaryArray.from_arrays(pa.array([0], kind.index_type), pa.array([word], kind.value_type))
-    return _encode_by_arrow(field, one, "none")
+    kind, encoded = field.type, word.encode()
+    ends = struct.pack("<2i", 0, len(encoded))
+    words = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(ends), pa.py_buffer(encoded)])
+    number = pa.Array.from_buffers(kind.index_type, 1, [None, pa.py_buffer(bytes(kind.index_type.bit_width // 8))])
+    return _encode_by_arrow(field, pa.DictionaryArray.from_arrays(number, words), "none")
 
 
 def _is_constant(indices: pa.Array) -> bool:
-    numbers = indices.to_numpy()
+    whole = np.frombuffer(indices.buffers()[1], dtype=f"u{indices.type.bit_width // 8}")  # to_numpy would import pandas
+    numbers = whole[indices.offset : indices.offset + len(indices)]
     return bool((numbers == numbers[0]).all())
 
 
@@ -377,7 +386,7 @@ class RepeatingWriter:
         """Write the footer, with metadata in place of the schema's own; without rows, the table is empty."""
         schema = self._schema if metadata is None else self._schema.with_metadata(dict(metadata))
         sink = pa.BufferOutputStream()
-        parquet.write_table(schema.empty_table(), sink)
+        parquet.write_table(pa.Table.from_batches([], schema), sink)
         fields = _Reader(_footer(memoryview(sink.getvalue()))).struct()
         footer = _struct_bytes(_with(fields, {_NUM_ROWS: self._rows, _ROW_GROUPS: (_STRUCT, self._groups)}))
         self._handle.write(footer + len(footer).to_bytes(4, "little") + _MAGIC)
@@ -401,8 +410,22 @@ def write_repeating(
     ...     parquet.read_table(f"{folder}/r.parquet").equals(table)
     True
     """
-    workers = (threads or len(os.sched_getaffinity(0))) if table.num_rows > _ROWS_FOR_THREADS else 1
-    with open(path, "wb", buffering=1 << 16) as handle, ThreadPoolExecutor(workers) as pool:
-        writer = RepeatingWriter(handle, table.schema, mapper=pool.map if workers > 1 else map, distinct=distinct)
+    if table.num_rows <= _SMALL_ROWS:  # to share and to split it would take longer than to write it
+        parquet.write_table(
+            table,
+            path,
+            compression={one.name: "none" if pa.types.is_floating(one.type) else "zstd" for one in table.schema},
+            use_dictionary=[
+                one.name for one in table.schema if not pa.types.is_floating(one.type) and one.name not in distinct
+            ],
+            write_statistics=[one.name for one in table.schema if not pa.types.is_floating(one.type)],
+        )
+        return
+    with open(path, "wb", buffering=1 << 16) as handle, ThreadPoolExecutor(threads or _n_processors()) as pool:
+        writer = RepeatingWriter(handle, table.schema, mapper=pool.map, distinct=distinct)
         writer.write(table)
         writer.close()
+
+
+def _n_processors() -> int:
+    return len(os.sched_getaffinity(0))

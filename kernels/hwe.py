@@ -24,6 +24,10 @@ from genomics_dc.kernels._jit import jit
 _TIE = 2.0**-30  # relative; PLINK 2's own bound for "equally likely"
 _BIG = 1e200
 _NEGLIGIBLE = 2.0**-60
+_REMEMBERED = 1 << 15
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_MIX_TOO = np.uint64(0xC2B2AE3D27D4EB4F)
+_MIX_SHIFT = np.uint64(64 - 15)
 
 
 def _exact_ln_p(hom_ref: int, het: int, hom_alt: int, midp: bool) -> float:
@@ -87,8 +91,22 @@ _exact_ln_p_jit = jit(_exact_ln_p)
 
 
 def _exact_ln_p_all(counts: npt.NDArray[np.int64], midp: bool, ln_p: npt.NDArray[np.float64]) -> None:
+    """Fill the logarithms of p; many variants of a cohort have the same counts, of which the last are remembered."""
+    known = np.full(_REMEMBERED, -1, dtype=np.int64)  # the row that was worked out last, by a hash of its counts
     for v in range(counts.shape[0]):
+        mixed = (np.uint64(counts[v, 1]) * _MIX) ^ (np.uint64(counts[v, 2]) * _MIX_TOO) ^ np.uint64(counts[v, 0])
+        place = np.int64((mixed * _MIX) >> _MIX_SHIFT)
+        row = known[place]
+        if (
+            row >= 0
+            and counts[row, 0] == counts[v, 0]
+            and counts[row, 1] == counts[v, 1]
+            and counts[row, 2] == counts[v, 2]
+        ):
+            ln_p[v] = ln_p[row]
+            continue
         ln_p[v] = _exact_ln_p_jit(counts[v, 0], counts[v, 1], counts[v, 2], midp)
+        known[place] = v
 
 
 _exact_ln_p_all_jit = jit(_exact_ln_p_all)

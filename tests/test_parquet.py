@@ -53,7 +53,10 @@ def labels(n_rows, n_chunks):
 def test_what_is_read_is_what_was_written(tmp_path_factory, n_rows, n_chunks, seed, missing):
     table = repeating(n_rows, n_chunks, seed, missing)
     path = tmp_path_factory.mktemp("p") / "r.parquet"
-    write_repeating(table, path)
+    with open(path, "wb") as handle:
+        writer = RepeatingWriter(handle, table.schema)
+        writer.write(table)
+        writer.close()
     again = parquet.read_table(path)
     assert again.schema.equals(table.schema, check_metadata=True)
     assert again.cast(again.schema).to_pydict() == table.to_pydict()
@@ -90,7 +93,10 @@ def test_row_groups_share_what_repeats_and_other_programs_see_it_all(tmp_path):
     assert some["n"].to_list() == [0, 1, 2, 3, 4, 5]
     assert some["beta"].to_list() == table["beta"].to_numpy()[17::40_000].tolist()
     for group in range(6):
-        assert file.read_row_group(group).equals(table.slice(40_000 * group, 40_000))
+        part = table.slice(40_000 * group, 40_000)
+        found = file.read_row_group(group)
+        assert found.drop(["label"]).equals(part.drop(["label"]))
+        assert found["label"].cast(pa.string()).equals(part["label"].cast(pa.string()))
 
 
 def test_same_bytes_on_any_threads_and_by_parts(tmp_path):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 _TYPES = {
+    np.dtype(np.int8): pa.int8(),
     np.dtype(np.int32): pa.int32(),
     np.dtype(np.int64): pa.int64(),
     np.dtype(np.float64): pa.float64(),
@@ -22,7 +23,7 @@ _TYPES = {
 
 
 def numbers(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None = None) -> pa.Array:
-    """Return int32, int64 or float64 [V] as a column; null where `missing` bool[V]."""
+    """Return int8, int32, int64 or float64 [V] as a column; null where `missing` bool[V]."""
     values = np.ascontiguousarray(values)
     known = None
     if missing is not None and missing.any():
@@ -47,3 +48,24 @@ def text(words: Sequence[str]) -> pa.StringArray:
     offsets = np.zeros(len(encoded) + 1, dtype=np.int32)
     np.cumsum([len(word) for word in encoded], out=offsets[1:])
     return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
+
+
+def floats_of(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Return a column of float64 as NumPy has it, NaN where null; `to_numpy` would import pandas."""
+    parts = [np.empty(0)]
+    for chunk in column.chunks:
+        known, data = chunk.buffers()
+        span = slice(chunk.offset, chunk.offset + len(chunk))
+        values = np.frombuffer(data, dtype=np.float64)[span] if data is not None else np.full(len(chunk), np.nan)
+        if chunk.null_count:
+            bits = np.unpackbits(np.frombuffer(known, dtype=np.uint8), bitorder="little")[span]
+            values = np.where(bits == 1, values, np.nan)
+        parts.append(values)
+    return parts[1] if len(parts) == 2 else np.concatenate(parts)
+
+
+def codes_of(words: pa.DictionaryArray) -> npt.NDArray[np.integer]:
+    """Return the numbers of the words of a column without nulls."""
+    indices = words.indices
+    whole = np.frombuffer(indices.buffers()[1], dtype=f"i{indices.type.bit_width // 8}")
+    return whole[indices.offset : indices.offset + len(indices)]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genomics_dc.analyses.arrow_columns import codes_of, floats_of
 from genomics_dc.analyses.association_plink2 import plink2_lines
 from genomics_dc.analyses.genomic_control import CHI2_MEDIAN
 from genomics_dc.errors import UsageError
@@ -121,7 +122,7 @@ class AssociationResult(Result):
         """Return how many rows have each status, for those that occur."""
         counted = dict.fromkeys(STATUS_NAMES, 0)
         for chunk in self.table["status"].chunks:
-            names, codes = chunk.dictionary.to_pylist(), chunk.indices.to_numpy()
+            names, codes = chunk.dictionary.to_pylist(), codes_of(chunk)
             if codes.size and (codes == codes[0]).all():  # most traits have one status
                 counted[names[codes[0]]] += codes.size
                 continue
@@ -134,7 +135,7 @@ class AssociationResult(Result):
         found: dict[str, Mapping[str, Any] | None] = {}
         for name in self.traits:
             table = self.of_trait(name).table
-            strength = table["neg_log_10_p_value"].to_numpy()
+            strength = floats_of(table["neg_log_10_p_value"])
             rows = np.flatnonzero(strength == np.fmax.reduce(strength))  # fmax passes over NaN
             found[name] = table.slice(int(rows[0]), 1).to_pylist()[0] if rows.size else None
         return found
@@ -244,7 +245,10 @@ class AssociationResult(Result):
 
     def _column(self, name: str) -> npt.NDArray[np.float64]:
         """Return a column as float64, NaN where null."""
-        return np.asarray(self.table[name].to_numpy(), dtype=np.float64)
+        column = self.table[name]
+        if pa.types.is_float64(column.type):
+            return floats_of(column)
+        return np.asarray(column.to_numpy(), dtype=np.float64)
 
 
 @dataclass(frozen=True, repr=False)

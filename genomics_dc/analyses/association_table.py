@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from genomics_dc.analyses.arrow_columns import numbers
+from genomics_dc.analyses.arrow_columns import numbers, text
 from genomics_dc.analyses.association_groups import Group, Part
 from genomics_dc.kernels import linear, logistic
 from genomics_dc.kernels.linear_terms import TermsFit
@@ -121,19 +121,19 @@ def table_of(
     `more` are further columns float64[T * M, V] as Arrow makes them of rows.
     """
     n_traits, n_tests, n_variants = len(trait_names), len(estimates.tests), estimates.n_variants
-    n_of_slot = [pa.array(row) for row in estimates.n]
+    n_of_slot = [numbers(row) for row in estimates.n]
     frequency_of_slot = [_floats(row) for row in estimates.frequency]
     marked = [name for name in _MARKED.values() if estimates.tests[0] == "ADD"]
-    tests = pa.array([*estimates.tests, *marked], pa.string())
-    statuses = pa.array(STATUS_NAMES, pa.string())
-    names = pa.array(list(trait_names), pa.string())
+    tests = text([*estimates.tests, *marked])
+    statuses = text(STATUS_NAMES)
+    names = text(list(trait_names))
     number_type = np.int8 if n_traits <= 127 else np.int32
     code_of_status = np.zeros(len(STATUS_NAMES), dtype=np.int8)
     for status, mark in _MARKED.items():
         if mark in marked:
             code_of_status[STATUS_NAMES.index(status)] = n_tests + marked.index(mark)
-    plain = [pa.array(np.full(n_variants, test, dtype=np.int8)) for test in range(n_tests)]
-    status_of_trait = [pa.DictionaryArray.from_arrays(pa.array(row), statuses) for row in estimates.status]
+    plain = [numbers(np.full(n_variants, test, dtype=np.int8)) for test in range(n_tests)]
+    status_of_trait = [pa.DictionaryArray.from_arrays(numbers(row), statuses) for row in estimates.status]
 
     def each(make: Callable[[int, int], pa.Array]) -> pa.ChunkedArray:
         return pa.chunked_array([make(trait, test) for trait in range(n_traits) for test in range(n_tests)])
@@ -143,11 +143,11 @@ def table_of(
 
     def test_of(trait: int, test: int) -> pa.Array:
         codes = code_of_status[estimates.status[trait]] if test == 0 and marked else None
-        kept = plain[test] if codes is None or not codes.any() else pa.array(codes)
+        kept = plain[test] if codes is None or not codes.any() else numbers(codes)
         return pa.DictionaryArray.from_arrays(kept, tests)
 
     def trait_of(trait: int, _test: int) -> pa.Array:
-        return pa.DictionaryArray.from_arrays(pa.array(np.full(n_variants, trait, dtype=number_type)), names)
+        return pa.DictionaryArray.from_arrays(numbers(np.full(n_variants, trait, dtype=number_type)), names)
 
     whole = [bool(np.isin(row[:1], _ESTIMATED).all() and (row == row[:1]).all()) for row in estimates.status]
 

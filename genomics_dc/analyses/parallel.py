@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from types import FunctionType
 from typing import Any, TypeVar, cast, overload
 
@@ -18,6 +19,9 @@ _Answer = TypeVar("_Answer")
 _Kept = TypeVar("_Kept")
 
 _IN_FLIGHT_PER_THREAD = 2
+# Blocks that a thread reads and works on in one go: threads that ask for the interpreter's lock less wait for it less.
+_AT_ONCE_MAX = 8
+_AT_ONCE_BYTES = 8 << 20
 
 
 def default_threads(threads: int | None) -> int:
@@ -27,7 +31,7 @@ def default_threads(threads: int | None) -> int:
 
 @overload
 def ordered_map(
-    function: Callable[[_Item], _Answer], items: Iterable[_Item], *, threads: int = 1
+    function: Callable[[_Item], _Answer], items: Iterable[_Item], *, threads: int = 1, at_once: int = 1
 ) -> Iterator[_Answer]: ...
 @overload
 def ordered_map(
@@ -35,6 +39,7 @@ def ordered_map(
     items: Iterable[_Item],
     *,
     threads: int = 1,
+    at_once: int = 1,
     then: Callable[[_Answer], _Kept],
 ) -> Iterator[_Kept]: ...
 def ordered_map(
@@ -42,13 +47,15 @@ def ordered_map(
     items: Iterable[_Item],
     *,
     threads: int = 1,
+    at_once: int = 1,
     then: Callable[[Any], Any] | None = None,
 ) -> Iterator[Any]:
     """Yield `function(item)` for each item, in the order of the items, whatever the number of threads.
 
-    At most two items a thread are held at once, so memory is bounded by blocks and not by the cohort. Kernels release
-    the interpreter's lock, so the threads run side by side; `items` is read by the calling thread only. When the caller
-    stops early, or a call raises, what has not begun is dropped.
+    At most two items a thread, or two times `at_once`, are held, so memory is bounded by blocks and not by the cohort:
+    a thread is given so many items in one go, which pays where they are small. Kernels release the interpreter's lock,
+    so the threads run side by side; `items` is read by the calling thread only. When the caller stops early, or a call
+    raises, what has not begun is dropped.
 
     `then` takes each answer to its place, in this process: `then(function(item))` is yielded. It may be called by
     several threads at once.
@@ -71,24 +78,32 @@ def ordered_map(
             in_flight_max = min(in_flight_max, max(items.held_max // 2, 1))
         if not items.is_cut:  # whoever works on a block reads it
             whole, todo = partial(_one_after_another, whole, items.reader.read), items.rows_of_chunks()
+            at_once = max(1, min(_AT_ONCE_MAX, _AT_ONCE_BYTES // max(items.reader.block_bytes, 1)))
+            if items.held_max is not None:
+                at_once = 1
     if threads <= 1:
         yield from map(whole, todo)
         return
     pool = ThreadPoolExecutor(max_workers=threads)
     wait = True
     try:
-        running: deque[Future[Any]] = deque()
-        for item in todo:
-            running.append(pool.submit(whole, item))
+        running: deque[Future[list[Any]]] = deque()
+        left = iter(todo)
+        while some := list(islice(left, at_once)):
+            running.append(pool.submit(_each, whole, some))
             if len(running) >= in_flight_max:
-                yield running.popleft().result()
+                yield from running.popleft().result()
         while running:
-            yield running.popleft().result()
+            yield from running.popleft().result()
     except KeyboardInterrupt:
         wait = False  # whoever interrupts does not wait for the blocks that have begun
         raise
     finally:
         pool.shutdown(wait=wait, cancel_futures=True)
+
+
+def _each(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    return [function(item) for item in items]
 
 
 def _one_after_another(then: Callable[[Any], Any], function: Callable[[Any], Any], item: Any) -> Any:

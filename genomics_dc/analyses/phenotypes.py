@@ -116,12 +116,14 @@ def _parsed(column: Any) -> _Floats | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from genomics_dc.analyses.arrow_columns import floats_of
+
     if not isinstance(column, pa.ChunkedArray) or not pa.types.is_string(column.type):
         return None
     try:  # most columns are numbers throughout
-        plain = pc.cast(column, pa.float64()).to_numpy()
+        plain = floats_of(pc.cast(column, pa.float64()))
         if np.isfinite(plain).all():
-            return np.array(plain, dtype=np.float64)
+            return plain
     except pa.ArrowInvalid:
         pass  # it has other words, of which some may say "missing"
     words = pc.utf8_trim_whitespace(column)
@@ -130,7 +132,7 @@ def _parsed(column: Any) -> _Floats | None:
         numbers = pc.cast(pc.if_else(absent, pa.scalar(None, pa.string()), words), pa.float64())
     except pa.ArrowInvalid:
         return None
-    values = np.array(numbers.to_numpy(), dtype=np.float64)
+    values = floats_of(numbers)
     return None if np.isinf(values).any() else values
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genomics_dc.analyses.arrow_columns import numbers, text
 from genomics_dc.analyses.king_pairs import king_pairs
 from genomics_dc.analyses.lineage import provenance_of
 from genomics_dc.analyses.packed_blocks import autosomal
@@ -152,17 +153,17 @@ def kinship(
     part = autosomal(view, "kinship")
     workers = default_threads(threads)
     pairs, _ = king_pairs(part, kinship_min=kinship_min, threads=workers, progress=progress)
-    ids = pa.array([str(name) for name in view.sample_ids], pa.string())
+    ids = text([str(name) for name in view.sample_ids])
     unknown = np.isnan(pairs.kinship)
     names = kernel.PAIR_COLUMNS[:4]
     shares = ordered_map(partial(_share, pairs.counts[4]), pairs.counts[:4], threads=workers)
     table = pa.table(
         {
-            "sample_id_1": pa.DictionaryArray.from_arrays(pa.array(pairs.who[0]), ids),
-            "sample_id_2": pa.DictionaryArray.from_arrays(pa.array(pairs.who[1]), ids),
-            "n": pa.array(pairs.counts[4], pa.int32()),
+            "sample_id_1": pa.DictionaryArray.from_arrays(numbers(pairs.who[0]), ids),
+            "sample_id_2": pa.DictionaryArray.from_arrays(numbers(pairs.who[1]), ids),
+            "n": numbers(pairs.counts[4]),
             **dict(zip(names, shares, strict=True)),
-            "kinship": pa.array(pairs.kinship, pa.float64(), mask=unknown if unknown.any() else None),
+            "kinship": numbers(pairs.kinship, unknown),
             "relationship": _relationship(pairs.kinship, limits),
         }
     )
@@ -202,17 +203,15 @@ def _note(view: StoreView) -> str | None:
 def _share(whole: npt.NDArray[np.int32], part: npt.NDArray[np.int32]) -> pa.Array:
     none = whole == 0
     if not none.any():
-        return pa.array(part / whole, pa.float64())
-    return pa.array(np.divide(part, whole, out=np.full(len(whole), np.nan), where=~none), pa.float64(), mask=none)
+        return numbers(part / whole)
+    return numbers(np.divide(part, whole, out=np.full(len(whole), np.nan), where=~none), none)
 
 
 def _relationship(coefficient: Floats, limits: Thresholds) -> pa.Array:
     """Return the degree of each pair as text, null where there is no kinship."""
-    names = np.array([*DEGREES, UNRELATED], dtype=object)
     degree = np.full(len(coefficient), len(DEGREES), dtype=np.int32)
     for number in range(len(DEGREES) - 1, -1, -1):
         lowest = limits.value(f"relatedness.{DEGREES[number]}_kinship_min")
         if lowest is not None:
             degree[coefficient >= lowest] = number
-    codes = pa.array(degree, pa.int32(), mask=np.isnan(coefficient))
-    return pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string()))
+    return pa.DictionaryArray.from_arrays(numbers(degree, np.isnan(coefficient)), text([*DEGREES, UNRELATED]))

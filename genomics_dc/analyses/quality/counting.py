@@ -43,6 +43,7 @@ _Errors = tuple[Counts, Integers, Integers]
 # hundred million variants stay below the limit of int64.
 FIXED_POINT = float(1 << 36)
 _TESTS_PER_TASK = 10_000
+_TASKS_AT_ONCE = 8
 
 
 @dataclass
@@ -118,7 +119,7 @@ def sample_masks(facts: SampleFacts) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Task:
-    """Some variants: their numbers in the view, and their rows in the store, of one chunk where genotypes are read."""
+    """Some variants of one chunk: their numbers in the view, and their rows in the store."""
 
     places: Integers
     rows: Integers
@@ -154,7 +155,9 @@ class Counter:
         self._trios = facts.trios if facts.trios is not None and len(facts.trios) else None
         self._loaders: dict[str, Loader] = {}
         self._sums: list[packed_counts.SampleSums] = []  # those that no thread adds to just now
-        self._needs_genotypes = of_samples or numbers is not None or len(self.masks) > 0 or self._trios is not None
+        self._knows_counts = numbers is None
+        self._known: Counts | None = None  # by variant, where the store has counted them
+        self._needs_genotypes = of_samples or not self._knows_counts or len(self.masks) > 0 or self._trios is not None
 
     def count(self, threads: int, tell: Callable[[str, float], None]) -> Tally:
         """Return the counts; the same for any number of threads."""
@@ -162,9 +165,11 @@ class Counter:
         n_trios = 0 if self.facts.trios is None else len(self.facts.trios)
         tally = Tally.empty(n_variants, self.view.n_samples, len(self.masks), n_trios)
         packed = (self.kinds == AUTOSOME) & (self.variants.n_alleles <= 2)
+        if self._knows_counts:
+            self._stored_counts(tally, packed, threads)
         done = 0
         for chosen, name, function in (
-            (packed, schema.PACKED_DOSAGE if self._needs_genotypes else schema.VARIANT_COUNTS, self._packed),
+            (packed & self._needs_genotypes, schema.PACKED_DOSAGE, self._packed),
             (~packed, schema.CALL_GENOTYPE, self._genotypes),
         ):
             if not chosen.any():
@@ -175,6 +180,16 @@ class Counter:
                 tell("counting genotypes", done / n_variants)
         self._finish(tally, np.flatnonzero(packed), threads)
         return tally
+
+    def _stored_counts(self, tally: Tally, chosen: npt.NDArray[np.bool_], threads: int) -> None:
+        """Take the counts of the chosen variants from the store."""
+        loader = self.view.loader(schema.VARIANT_COUNTS)
+        spans = loader.spans(self.view.sites_index()[chosen], CHUNKS_AT_ONCE)
+        found = ordered_map(loader.load_many, spans, threads=threads)
+        parts = [np.asarray(part[schema.VARIANT_COUNTS]) for part in found]
+        if parts:
+            tally.genotypes[chosen] = np.concatenate(parts)
+        self._known = tally.genotypes
 
     def _counted(
         self,
@@ -187,7 +202,10 @@ class Counter:
         if cluster_in_use() is None:
             self._loaders = {name: self.view.loader(name)}
             yield from ordered_map(
-                lambda task: function(task, self._load(name, task.rows)), self._tasks(chosen, name), threads=threads
+                lambda task: function(task, self._load(name, task.rows)),
+                self._tasks(chosen, name),
+                threads=threads,
+                at_once=_TASKS_AT_ONCE if name == schema.PACKED_DOSAGE else 1,
             )
             return
         part = self.view.variants(index=self.view.sites_index()[chosen])
@@ -198,29 +216,30 @@ class Counter:
         other = copy(self)
         other._loaders = {}
         other._sums = []
+        other._known = None
         other.variants = replace(self.variants, columns={})
         return other
 
     def _tasks(self, chosen: npt.NDArray[np.bool_], name: str) -> Iterator[_Task]:
         places = np.flatnonzero(chosen)
         rows = self.view.sites_index()[places]
-        at_once = CHUNKS_AT_ONCE if name == schema.VARIANT_COUNTS else 1
         done = 0
-        for part in self._loaders[name].spans(rows, at_once):
+        for part in self._loaders[name].parts(rows):
             yield _Task(places[done : done + len(part)], part)
             done += len(part)
 
     def _load(self, name: str, rows: Integers) -> npt.NDArray[Any]:
-        values = self._loaders[name].load_many(rows)[name]
+        values = self._loaders[name].load(rows)[name]
         assert isinstance(values, np.ndarray)
         return values
 
     def _packed(self, task: _Task, packed: npt.NDArray[Any]) -> _Counted:
         """Count variants with one ALT allele on autosomes."""
-        if not self._needs_genotypes:
-            return _Packed(task.places, packed)  # what the store has counted
         words = packed_counts.as_words(packed)
-        counts = packed_counts.counts_by_mask(words, self._mask[None, :])[:, 0]
+        if self._known is None:
+            counts = packed_counts.counts_by_mask(words, self._mask[None, :])[:, 0]
+        else:
+            counts = self._known[_span(task.places)]
         missing = self._missing_by_mask(words, counts[:, 3])
         if self.of_samples:
             sums = self._sums.pop() if self._sums else packed_counts.SampleSums(self._mask, FIXED_POINT)
@@ -233,7 +252,7 @@ class Counter:
         """Return what the ALT allele of each is; without one there is nothing to carry."""
         if self.variants.classes.shape[1] < 2:
             return np.full(len(places), count_kernels.OTHER, dtype=np.int8)
-        classes = self.variants.classes[places, 1]
+        classes = self.variants.classes[_span(places), 1]
         return np.where(classes < 0, np.int8(count_kernels.OTHER), classes)
 
     def _finish(self, tally: Tally, packed: Integers, threads: int) -> None:
@@ -245,7 +264,8 @@ class Counter:
         tally.expected_het[packed] = packed_counts.expected_het(counts, FIXED_POINT)
         tally.observed_het[packed] = ratio(het, called)
         if self.of_variants:
-            parts = [slice(at, at + _TESTS_PER_TASK) for at in range(0, len(counts), _TESTS_PER_TASK)]
+            size = max(_TESTS_PER_TASK, -(-len(counts) // (2 * threads)))  # equal counts are tested once a task
+            parts = [slice(at, at + size) for at in range(0, len(counts), size)]
             tests = ordered_map(lambda part: equilibrium.neg_log10_p(*counts[part, :3].T), parts, threads=threads)
             tally.hwe[packed] = np.concatenate([np.empty(0), *tests])
         for sums in self._sums:
@@ -287,6 +307,12 @@ def _count_block(counter: Counter, function: str, name: str, block: Block) -> _C
     return replace(counted, by_sample=by_sample[0]) if by_sample and isinstance(counted, _Packed) else counted
 
 
+def _span(places: Integers) -> slice | Integers:
+    """Return ascending places as a slice, which is faster, when they are neighbours."""
+    first, last = int(places[0]), int(places[-1])
+    return slice(first, last + 1) if last - first + 1 == len(places) else places
+
+
 class _Counted(Protocol):
     """The counts of some variants, `places` in the view."""
 
@@ -317,7 +343,7 @@ class _Packed:
     by_sample: _BySample | None = None
 
     def add_to(self, tally: Tally) -> None:
-        tally.genotypes[self.places] = self.counts
+        tally.genotypes[_span(self.places)] = self.counts
         if self.missing_by_mask is not None:
             tally.missing_by_mask[self.places] = self.missing_by_mask
         _add_errors(tally, self.places, self.errors)
