@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from genomics_dc.analyses.arrow_columns import codes_of, floats_of
 from genomics_dc.analyses.association_plink2 import plink2_lines
-from genomics_dc.analyses.genomic_control import CHI2_MEDIAN
+from genomics_dc.analyses.genomic_control import CHI2_MEDIAN, chi2_of
 from genomics_dc.errors import UsageError
 from genomics_dc.files import atomic_path, refuse_existing
 from genomics_dc.kernels.median import median
@@ -171,12 +171,8 @@ class AssociationResult(Result):
         expected without association. NaN for a trait without a tested variant. `mapper` is a way to call a function on
         each of some columns: `map`, or threads.
         """
-        from scipy import stats
-
-        middles = list(mapper(median, [self._main(name)._column("neg_log_10_p_value") for name in self.traits]))
-        with np.errstate(under="ignore"):
-            factors = stats.chi2.isf(10.0 ** -np.array(middles), 1) / CHI2_MEDIAN
-        return dict(zip(self.traits, factors.tolist(), strict=True))
+        middles = mapper(median, [self._main(name)._column("neg_log_10_p_value") for name in self.traits])
+        return {name: chi2_of(middle) / CHI2_MEDIAN for name, middle in zip(self.traits, middles, strict=True)}
 
     def genomic_control(self) -> AssociationResult:
         """Return the result with p under genomic control; see `analyses.genomic_control.genomic_control`."""

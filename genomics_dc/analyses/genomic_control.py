@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +20,20 @@ _Floats = npt.NDArray[np.float64]
 
 CHI2_MEDIAN = 0.45493642311957283
 """Median of the chi-squared distribution with one degree of freedom."""
+
+
+def chi2_of(neg_log10_p: float) -> float:
+    """Return the chi-squared statistic (one degree of freedom) that has this p, infinite where p is no float.
+
+    Examples
+    --------
+    >>> round(chi2_of(0.3010299956639812), 6), chi2_of(0.0)
+    (0.454936, 0.0)
+    """
+    if math.isnan(neg_log10_p):
+        return math.nan
+    tail = 0.5 * 10.0 ** -max(neg_log10_p, 0.0)
+    return NormalDist().inv_cdf(tail) ** 2 + 0.0 if tail > 0.0 else math.inf
 
 
 def inflation(chi2: _Floats) -> float:

@@ -5,9 +5,9 @@ A Python string for each variant would take longer than to test it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,9 +39,7 @@ def site_columns(view: StoreView, *, threads: int = 1) -> dict[str, pa.ChunkedAr
     and the other ALTs, comma-separated. `variant_id` is the ID column, or contig:position:ref:alt where that is
     missing. Chromosome and alleles are dictionary-encoded; the position is one-based.
     """
-    groups = _by_text(_bands(view, _FIELDS, threads=threads))
-    parts = [_ssf_columns(_Columns.of(group, view.contigs)) for group in groups]
-    return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    return _whole([band.columns for band in _bands(view, _FIELDS, _ssf_columns, threads=threads)])
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,57 +71,88 @@ def variant_columns(view: StoreView, *, words: bool = True, position: bool = Tru
     Without `words` there are no columns, and without `position` none is read: for who counts by sample.
     """
     names = _FIELDS if words else ("variant_allele", "variant_position") if position else ("variant_allele",)
-    bands = _bands(view, names, threads=threads)
-    parts = [_allele_columns(_Columns.of(group, view.contigs)) for group in _by_text(bands)] if words else []
+    bands = _bands(view, names, _allele_columns if words else None, threads=threads)
     if not bands:
         empty, whole = pa.chunked_array([], pa.string()), pa.chunked_array([], pa.int64())
         columns = {"chromosome": empty, "base_pair_location": whole, "variant_id": empty, "ref": empty, "alt": empty}
         nothing = np.zeros(0, dtype=np.int32)
         return VariantColumns(columns, nothing, nothing, nothing, np.zeros((0, 2), dtype=np.int8))
-    alleles: list[Strings] = [cast("Strings", band["variant_allele"]) for band in bands]
-    classes = [allele_classes(one.data, one.start, one.end) for one in alleles]
     return VariantColumns(
-        columns={name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]} if words else {},
-        contig=np.concatenate([band["variant_contig"] for band in bands]).astype(np.int32),
-        position=np.concatenate([band["variant_position"] for band in bands]).astype(np.int32) if position else None,
-        n_alleles=np.concatenate([np.count_nonzero(one.end > one.start, axis=1) for one in alleles]).astype(np.int32),
-        classes=np.concatenate(classes),
+        columns=_whole([band.columns for band in bands]) if words else {},
+        contig=np.concatenate([band.contig for band in bands]).astype(np.int32),
+        position=np.concatenate([band.position for band in bands]).astype(np.int32) if position else None,
+        n_alleles=np.concatenate([band.n_alleles for band in bands]).astype(np.int32),
+        classes=np.concatenate([band.classes for band in bands]),
     )
 
 
-def _bands(view: StoreView, names: Sequence[str], *, threads: int) -> list[dict[str, Any]]:
-    """Return arrays over variants, some chunks together, and `variant_contig` with them."""
-    loader = view.loader(*names)
+@dataclass(frozen=True, repr=False)
+class _Band:
+    """Some chunks of sites: Arrow's columns, if they were asked for, and numbers."""
+
+    columns: dict[str, pa.Array]
+    contig: npt.NDArray[np.int32]
+    position: npt.NDArray[np.int32]
+    n_alleles: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int8]
+
+
+def _bands(
+    view: StoreView,
+    names: Sequence[str],
+    columns: Callable[[_Columns], dict[str, pa.Array]] | None,
+    *,
+    threads: int,
+) -> list[_Band]:
+    """Return the sites of a view, some chunks together, each made by one thread."""
+    loader, contigs = view.loader(*names), view.contigs
     spans = list(loader.spans(view.sites_index(), CHUNKS_AT_ONCE))
-    bands: list[dict[str, Any]] = list(ordered_map(loader.load_many, spans, threads=threads))
-    contigs = np.split(view.contig_numbers(), np.cumsum([len(span) for span in spans], dtype=np.int64)[:-1])
-    for band, contig in zip(bands, contigs, strict=False):
-        band["variant_contig"] = contig
-    return bands
+    ends = np.cumsum([len(span) for span in spans], dtype=np.int64)[:-1]
+
+    def made(task: tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]) -> _Band:
+        span, contig = task
+        found: dict[str, Any] = loader.load_many(span)
+        alleles: Strings = found["variant_allele"]
+        return _Band(
+            {} if columns is None else columns(_Columns.of(found, contig, contigs)),
+            contig,
+            found.get("variant_position", np.empty(0, dtype=np.int32)),
+            np.count_nonzero(alleles.end > alleles.start, axis=1),
+            allele_classes(alleles.data, alleles.start, alleles.end),
+        )
+
+    tasks = zip(spans, np.split(view.contig_numbers(), ends), strict=False)
+    return list(ordered_map(made, tasks, threads=threads))
 
 
-def _by_text(bands: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Return the bands in groups, of which none has more text than Arrow can count in a chunk."""
-    groups: list[list[dict[str, Any]]] = []
-    waiting: list[dict[str, Any]] = []
-    size = 0
-    for band in bands:
-        text = _n_bytes(band["variant_id"]) + _n_bytes(band["variant_allele"])
-        if waiting and size + text > _TEXT_BYTES_MAX:
-            groups.append(waiting)
-            waiting, size = [], 0
-        waiting.append(band)
-        size += text
-    return [*groups, waiting] if waiting else groups
+def _whole(parts: list[dict[str, pa.Array]]) -> dict[str, pa.ChunkedArray]:
+    """Return columns of parts as columns of all, in as few chunks as Arrow can count the text of."""
+    if not parts:
+        return {}
+    sizes = [max(array.nbytes for array in part.values()) for part in parts]
+    groups: list[list[dict[str, pa.Array]]] = [[]]
+    held = 0
+    for part, size in zip(parts, sizes, strict=True):
+        if groups[-1] and held + size > _TEXT_BYTES_MAX:
+            groups.append([])
+            held = 0
+        groups[-1].append(part)
+        held += size
+    return {name: pa.chunked_array([_joined([part[name] for part in group]) for group in groups]) for name in parts[0]}
 
 
-def _n_bytes(words: Any) -> int:
-    return int((words.end - words.start).sum())
+def _joined(arrays: list[pa.Array]) -> pa.Array:
+    if len(arrays) == 1:
+        return arrays[0]
+    column = pa.chunked_array(arrays)
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    return pa.concat_arrays(column.chunks)
 
 
 @dataclass(frozen=True, repr=False)
 class _Columns:
-    """Columns of some bands; `alleles` has one column for each allele, empty where a site has fewer."""
+    """Columns of a band; `alleles` has one column for each allele, empty where a site has fewer."""
 
     chromosome: pa.DictionaryArray
     position: pa.Array
@@ -131,16 +160,16 @@ class _Columns:
     identifier: pa.Array
 
     @classmethod
-    def of(cls, bands: list[dict[str, Any]], contigs: tuple[str, ...]) -> _Columns:
-        used, codes = used_numbers(np.concatenate([band["variant_contig"] for band in bands]))
-        width = bands[0]["variant_allele"].shape[1]
+    def of(cls, band: dict[str, Any], contig: npt.NDArray[np.int32], contigs: tuple[str, ...]) -> _Columns:
+        used, codes = used_numbers(contig)
+        alleles: Strings = band["variant_allele"]
         return cls(
             chromosome=pa.DictionaryArray.from_arrays(
                 numbers(codes), text([contigs[number] for number in used.tolist()])
             ),
-            position=numbers(np.concatenate([band["variant_position"] for band in bands]).astype(np.int64)),
-            alleles=[_text([band["variant_allele"][:, j] for band in bands]) for j in range(width)],
-            identifier=_text([band["variant_id"] for band in bands]),
+            position=numbers(band["variant_position"].astype(np.int64)),
+            alleles=[_text(alleles[:, j]) for j in range(alleles.shape[1])],
+            identifier=_text(band["variant_id"]),
         )
 
     @property
@@ -188,10 +217,7 @@ def _allele_columns(one: _Columns) -> dict[str, pa.Array]:
     }
 
 
-def _text(parts: list[Strings]) -> pa.Array:
-    """Return strings that lie apart in their buffers as one Arrow array."""
-    gathered = [vlen.gather(part.data, part.start, part.end) for part in parts]
-    bases = np.cumsum([0, *(data.size for _, data in gathered)])
-    offsets = np.concatenate([[0], *(ends[1:] + base for (ends, _), base in zip(gathered, bases, strict=False))])
-    data = np.concatenate([data for _, data in gathered])
-    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data))
+def _text(words: Strings) -> pa.Array:
+    """Return strings that lie apart in their buffer as an Arrow array."""
+    offsets, data = vlen.gather(words.data, words.start, words.end)
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
