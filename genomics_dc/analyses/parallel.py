@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,9 +20,6 @@ _Answer = TypeVar("_Answer")
 _Kept = TypeVar("_Kept")
 
 _IN_FLIGHT_PER_THREAD = 2
-# Blocks that a thread reads and works on in one go: threads that ask for the interpreter's lock less wait for it less.
-_AT_ONCE_MAX = 8
-_AT_ONCE_BYTES = 8 << 20
 
 
 def default_threads(threads: int | None) -> int:
@@ -78,19 +76,18 @@ def ordered_map(
             in_flight_max = min(in_flight_max, max(items.held_max // 2, 1))
         if not items.is_cut:  # whoever works on a block reads it
             whole, todo = partial(_one_after_another, whole, items.reader.read), items.rows_of_chunks()
-            at_once = max(1, min(_AT_ONCE_MAX, _AT_ONCE_BYTES // max(items.reader.block_bytes, 1)))
-            if items.held_max is not None:
-                at_once = 1
+            at_once = 1 if items.held_max is not None else items.at_once(threads)
     if threads <= 1:
         yield from map(whole, todo)
         return
     pool = ThreadPoolExecutor(max_workers=threads)
+    stopped = threading.Event()
     wait = True
     try:
         running: deque[Future[list[Any]]] = deque()
         left = iter(todo)
         while some := list(islice(left, at_once)):
-            running.append(pool.submit(_each, whole, some))
+            running.append(pool.submit(_each, whole, some, stopped))
             if len(running) >= in_flight_max:
                 yield from running.popleft().result()
         while running:
@@ -99,11 +96,13 @@ def ordered_map(
         wait = False  # whoever interrupts does not wait for the blocks that have begun
         raise
     finally:
+        stopped.set()
         pool.shutdown(wait=wait, cancel_futures=True)
 
 
-def _each(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    return [function(item) for item in items]
+def _each(function: Callable[[Any], Any], items: Sequence[Any], stopped: threading.Event) -> list[Any]:
+    """Call a function on each item, until nobody waits for the answers any more."""
+    return [function(item) for item in items if not stopped.is_set()]
 
 
 def _one_after_another(then: Callable[[Any], Any], function: Callable[[Any], Any], item: Any) -> Any:

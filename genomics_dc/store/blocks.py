@@ -22,6 +22,9 @@ from genomics_dc.store.ordered import default_threads, ordered
 Rows = npt.NDArray[np.int64]
 
 _AHEAD_BYTES: Final = 256 << 20
+# Threads that ask for the interpreter's lock less wait for it less.
+_AT_ONCE_MAX: Final = 8
+_AT_ONCE_BYTES: Final = 8 << 20
 _ceilings: list[int] = []  # the last holds, for every thread of this process
 _ARRAY_OF_FIELD: Final[Mapping[str, str]] = {
     schema.FIELD_DOSAGE: schema.PACKED_DOSAGE,
@@ -168,6 +171,11 @@ class Blocks(Iterator[Block]):
     def rows_of_chunks(self) -> Iterator[Rows]:
         """Yield the rows of each chunk, ascending."""
         return bands(self._rows, self.reader.step)
+
+    def at_once(self, threads: int) -> int:
+        """Return how many chunks a thread should take in one go: several small ones, and each thread several times."""
+        n_chunks = len(self._rows) // max(self.reader.step, 1)
+        return max(1, min(_AT_ONCE_MAX, _AT_ONCE_BYTES // max(self.reader.block_bytes, 1), n_chunks // (8 * threads)))
 
     def parts(self, block: Block) -> Iterator[Block]:
         """Yield a block of a chunk in the parts that `cut` asked for."""

@@ -10,14 +10,16 @@ import pytest
 from genomics_dc.analyses.parallel import ordered_map
 
 
+@pytest.mark.parametrize("at_once", [1, 4, 50])
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_answers_come_in_the_order_of_the_items(threads):
+def test_answers_come_in_the_order_of_the_items(threads, at_once):
     def slow_first(number):
         time.sleep(0.02 if number % 3 == 0 else 0.0)
         return number * number
 
-    assert list(ordered_map(slow_first, range(30), threads=threads)) == [number * number for number in range(30)]
-    assert list(ordered_map(slow_first, [], threads=threads)) == []
+    found = list(ordered_map(slow_first, range(30), threads=threads, at_once=at_once))
+    assert found == [number * number for number in range(30)]
+    assert list(ordered_map(slow_first, [], threads=threads, at_once=at_once)) == []
 
 
 def test_few_items_are_held_at_once():
@@ -34,6 +36,18 @@ def test_few_items_are_held_at_once():
     assert taken <= 6
     answers.close()
     assert taken <= 6
+
+
+def test_what_has_not_begun_is_dropped_within_a_bundle_too():
+    def slow(number):
+        time.sleep(0.02)
+        return number
+
+    answers = ordered_map(slow, range(400), threads=2, at_once=20)
+    assert next(answers) == 0
+    start = time.perf_counter()
+    answers.close()
+    assert time.perf_counter() - start < 0.2  # a bundle takes 0.4 s
 
 
 def test_an_error_is_told_and_the_threads_end():
