@@ -114,12 +114,15 @@ class ArrayReader:
         if len(encoded) > _CONSTANT_BYTES:
             whole: npt.NDArray[Any] = self._decoded(coords, chunks.decode, encoded)
             return whole[self._inside(coords)]
+        return self._constant_chunk(coords, encoded)[self._inside(coords)]
+
+    def _constant_chunk(self, coords: tuple[int, ...], encoded: bytes) -> npt.NDArray[Any]:
         held = self._constant
         if held is None or held[0] != encoded:
             held = (encoded, self._decoded(coords, chunks.decode, encoded))
             held[1].flags.writeable = False
             self._constant = held
-        return held[1][self._inside(coords)]
+        return held[1]
 
     def chunk_strings(self, *coords: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return an inner chunk of text, without padding: a buffer of UTF-8, uint8[N], and start and end in it."""
@@ -140,9 +143,13 @@ class ArrayReader:
             if exact and rows.stop - rows.start == step:
                 self._decoded(coords, partial(chunks.decode_into, out=out[rows]), encoded)
                 continue
+            into = out[(rows, *self.meta.extent(coords)[1:])]
+            if len(encoded) <= _CONSTANT_BYTES:
+                into[...] = self._constant_chunk(coords, encoded)[self._inside(coords)]
+                continue
             room = np.empty(self.chunks, dtype=self.dtype) if room is None else room
             self._decoded(coords, partial(chunks.decode_into, out=room), encoded)
-            out[(rows, *self.meta.extent(coords)[1:])] = room[self._inside(coords)]
+            into[...] = room[self._inside(coords)]
 
     def column_strings(
         self, numbers: Sequence[int]
