@@ -166,7 +166,7 @@ class Counter:
         tally = Tally.empty(n_variants, self.view.n_samples, len(self.masks), n_trios)
         packed = (self.kinds == AUTOSOME) & (self.variants.n_alleles <= 2)
         if self._knows_counts:
-            self._stored_counts(tally, packed, threads)
+            self._stored_counts(tally, packed)
         done = 0
         for chosen, name, function in (
             (packed & self._needs_genotypes, schema.PACKED_DOSAGE, self._packed),
@@ -181,12 +181,11 @@ class Counter:
         self._finish(tally, np.flatnonzero(packed), threads)
         return tally
 
-    def _stored_counts(self, tally: Tally, chosen: npt.NDArray[np.bool_], threads: int) -> None:
-        """Take the counts of the chosen variants from the store."""
+    def _stored_counts(self, tally: Tally, chosen: npt.NDArray[np.bool_]) -> None:
+        """Take the counts of the chosen variants from the store; chunks are so small that threads would only wait."""
         loader = self.view.loader(schema.VARIANT_COUNTS)
         spans = loader.spans(self.view.sites_index()[chosen], CHUNKS_AT_ONCE)
-        found = ordered_map(loader.load_many, spans, threads=threads)
-        parts = [np.asarray(part[schema.VARIANT_COUNTS]) for part in found]
+        parts = [np.asarray(loader.load_many(span)[schema.VARIANT_COUNTS]) for span in spans]
         if parts:
             tally.genotypes[chosen] = np.concatenate(parts)
         self._known = tally.genotypes
