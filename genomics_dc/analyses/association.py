@@ -56,7 +56,7 @@ def associate(
     view
         Variants and samples; the numbers do not depend on how its chunks lie.
     phenotypes, covariates
-        Path to a table, pandas or polars frame, or Arrow table: see `analyses.phenotypes`. An intercept is always in.
+        Path to a table, pandas or polars frame, or Arrow table: see `analyses.sample_table`. An intercept is always in.
     traits
         Columns of `phenotypes`; None takes all.
     covariate_names

@@ -23,6 +23,7 @@ from genomics_dc.analyses.lineage import provenance_of
 from genomics_dc.analyses.packed_blocks import HELD_BYTES_MAX
 from genomics_dc.analyses.parallel import default_threads, ordered_map
 from genomics_dc.analyses.permutation import Permutations, Piece, permutation_p
+from genomics_dc.analyses.sample_table import read_samples
 from genomics_dc.analyses.sex import sex_of
 from genomics_dc.analyses.site_columns import site_columns
 from genomics_dc.analyses.view import View
@@ -66,9 +67,10 @@ def prepare(
         raise InputError(f"no sample is left in the view of {view.path}; nothing can be tested")
     store = type(view).open(view.path)
     sample_ids = [str(name) for name in view.sample_ids]
-    tables = [samples_by.read_samples(phenotypes, role="phenotypes")]
+    in_phenotypes = None if traits is None else [*traits, *((covariate_names or ()) if covariates is None else ())]
+    tables = [read_samples(phenotypes, role="phenotypes", wanted=in_phenotypes)]
     if covariates is not None:
-        tables.append(samples_by.read_samples(covariates, role="covariates"))
+        tables.append(read_samples(covariates, role="covariates", wanted=covariate_names))
     aligned = samples_by.align(
         sample_ids,
         [str(name) for name in store.sample_ids],

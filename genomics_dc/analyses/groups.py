@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.analyses.phenotypes import MISSING_WORDS, read_samples
+from genomics_dc.analyses.sample_table import MISSING_WORDS, read_samples
 from genomics_dc.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def read_groups(
     ----------
     groups
         None for no group but everyone; a mapping from a name to sample ids; or a table by sample (see
-        `analyses.phenotypes.read_samples`) in which a column says to which group a sample belongs, a missing cell to
+        `analyses.sample_table.read_samples`) in which a column says to which group a sample belongs, a missing cell to
         none. A value of nobody in the view makes no group.
     by
         The columns of the table; all when None. With one column a group is called by its value, with more by

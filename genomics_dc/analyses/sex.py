@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from genomics_dc.analyses.phenotypes import MISSING_WORDS, SampleTable
+from genomics_dc.analyses.sample_table import MISSING_WORDS, SampleTable
 from genomics_dc.errors import InputError
 
 COLUMN_NAMES = ("sex", "SEX", "Sex")

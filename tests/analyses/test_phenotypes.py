@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from genomics_dc.analyses import phenotypes as by_sample
+from genomics_dc.analyses.sample_table import read_samples
 from genomics_dc.errors import InputError, UsageError
 
 IDS = ("S1", "S2", "S3", "S4")
@@ -55,7 +56,7 @@ def test_frames_give_what_the_file_gives(tmp_path):
         frame.set_index("IID").rename_axis(None),
         pl.DataFrame({"IID": ["S3", "S1", "S2"], "a": [3.25, 1.0, None]}),
         pa.table({"sample_id": ["S3", "S1", "S2"], "a": pa.array([3.25, 1.0, None])}),
-        by_sample.read_samples(path, role="phenotypes"),
+        read_samples(path, role="phenotypes"),
     ]
     for source in sources:
         np.testing.assert_array_equal(aligned(source).traits, expected)
@@ -217,9 +218,25 @@ def test_codings_of_cases():
 @pytest.mark.parametrize(("third", "refused"), [("-9", True), ("-9.0", True), ("-9.5", False), ("-3", False)])
 def test_a_lone_minus_nine_is_not_guessed_at(tmp_path, third, refused):
     path = write(tmp_path / "p.tsv", f"IID\tx\nS1\t1.5\nS2\t2.5\nS3\t{third}\n")
-    table = by_sample.read_samples(path, role="phenotypes")
+    table = read_samples(path, role="phenotypes")
     if refused:
         with pytest.raises(InputError, match="line 4, column x: -9 is the only negative value"):
             table.numbers("x")
     else:
         assert table.numbers("x")[2] == float(third)
+
+
+def test_columns_are_taken_when_they_are_asked_for(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_bytes(b"\xef\xbb\xbf#IID\ta\tb\tnote\r\ns1\t1\tNA\tx\r\ns2\t2.5\t-4\t\r\n\r\n")
+    every = read_samples(path, role="phenotypes")
+    some = read_samples(path, role="phenotypes", wanted=["a", "absent"])
+    assert some.names == every.names == ("a", "b", "note")
+    assert some.sample_ids == ("s1", "s2")
+    for table in (every, some):
+        assert table.numbers("a").tolist() == [1.0, 2.5]
+        assert np.isnan(table.numbers("b")[0])
+        assert table.numbers("b")[1] == -4.0
+        assert [str(word) for word in table.cells["note"]] == ["x", ""]
+    with pytest.raises(InputError, match="has no column absent; it has a, b, note"):
+        some.numbers("absent")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genomics_dc.analyses.phenotypes import read_samples
+from genomics_dc.analyses.sample_table import read_samples
 from genomics_dc.analyses.sex import sex_of
 from genomics_dc.errors import InputError
 

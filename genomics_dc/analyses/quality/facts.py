@@ -12,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.analyses import phenotypes as samples_by
-from genomics_dc.analyses.phenotypes import SampleTable, read_samples
+from genomics_dc.analyses.sample_table import MISSING_WORDS, SampleTable, read_samples
 from genomics_dc.errors import InputError, UsageError
 from genomics_dc.kernels.whole_counts import FEMALE, MALE, UNKNOWN
 
 if TYPE_CHECKING:
     from genomics_dc.store.read import StoreView
 
-_NO_PARENT = samples_by.MISSING_WORDS | {"0"}
+_NO_PARENT = MISSING_WORDS | {"0"}
 _SEX_WORDS: Mapping[str, int] = {
     **dict.fromkeys(("1", "m", "male", "xy"), MALE),
     **dict.fromkeys(("2", "f", "female", "xx"), FEMALE),
-    **dict.fromkeys((*samples_by.MISSING_WORDS, "0", "u", "unknown"), UNKNOWN),
+    **dict.fromkeys((*MISSING_WORDS, "0", "u", "unknown"), UNKNOWN),
 }
 _FATHER_COLUMNS, _MOTHER_COLUMNS = ("father", "pat"), ("mother", "mat")
 _PLINK_SUFFIXES = (".fam", ".ped")
@@ -86,7 +86,7 @@ def read_facts(
     strict
         Refuse a table with a row that the store has no sample for, or without a row for a sample of the view.
 
-    A table is a path, a pandas or polars frame, or an Arrow table (see `analyses.phenotypes`); a path that ends with
+    A table is a path, a pandas or polars frame, or an Arrow table (see `analyses.sample_table`); a path that ends with
     .fam or .ped is PLINK's form without a header. A column may have any name where it is the only one.
 
     Raises
@@ -154,7 +154,7 @@ class _Reader:
         found: list[str | None] = [None] * len(self.position)
         for sample, word in zip(table.sample_ids, _cells(table, name), strict=True):
             row = self.position.get(sample)
-            if row is not None and word.lower() not in samples_by.MISSING_WORDS:
+            if row is not None and word.lower() not in MISSING_WORDS:
                 found[row] = word
         return found
 
