@@ -4,7 +4,8 @@ A hundred traits over the same variants are a hundred row groups with the same p
 footer says for each row group where its columns lie, and nothing forbids two of them to lie in the same place. So each
 different part of a column is encoded once, by pyarrow, and the footer points to it as often as it occurs. Floats are
 stored plain: they hardly repeat, and to compress them takes longer than to write them; a part without a null is written
-from the memory where it stands. A part of one word, such as the name of a trait, is written as one run.
+from the memory where it stands, of another what is not null. A part of one word, such as the name of a trait, is
+written as one run.
 
 Footer: Thrift's compact protocol, of which a struct is here a list of (field number, type, value). The numbers of
 fields are those of `parquet.thrift` of the Apache Parquet format, version 2.
@@ -194,17 +195,17 @@ def _footer(data: memoryview) -> bytes:
 
 
 def _encode(field: pa.Field, values: pa.Array, distinct: frozenset[str]) -> _Encoded:
-    if field.nullable and len(values) > 1 and not values.null_count:
+    if field.nullable and len(values) > 1:
         if pa.types.is_float64(field.type):
-            raw = memoryview(values.buffers()[1])[8 * values.offset : 8 * (values.offset + len(values))]
-            return _as_one(_model_of_floats(field), len(values), raw)
+            return _as_one(_model_of_floats(field), len(values), *_known_floats(values))
         if (
-            pa.types.is_dictionary(field.type)
+            not values.null_count
+            and pa.types.is_dictionary(field.type)
             and pa.types.is_string(field.type.value_type)
             and _is_constant(values.indices)
         ):
             model = _model_of_word(field, values[0].as_py())
-            return _as_one(model, len(values), _run_of(model, len(values)))
+            return _as_one(model, len(values), _all_there(len(values)), _run_of(model, len(values)))
     compression = "none" if pa.types.is_floating(field.type) else "zstd"
     return _encode_by_arrow(field, values, compression, dictionary=field.name not in distinct)
 
@@ -246,6 +247,28 @@ def _model_of_word(field: pa.Field, word: str) -> _Encoded:
     return _encode_by_arrow(field, pa.DictionaryArray.from_arrays(number, words), "none")
 
 
+def _all_there(n: int) -> bytes:
+    """Return the definition levels of `n` values of which none is null: one run of ones."""
+    return _varint(n << 1) + b"\1"
+
+
+def _known_floats(values: pa.Array) -> tuple[bytes, memoryview]:
+    """Return the definition levels of floats, and the bytes of those that are not null.
+
+    The levels of a column with nulls are bits, as Arrow keeps them.
+    """
+    known, data = values.buffers()
+    raw = memoryview(data)[8 * values.offset : 8 * (values.offset + len(values))]
+    if not values.null_count:
+        return _all_there(len(values)), raw
+    bitmap = np.frombuffer(known, dtype=np.uint8)
+    bits = np.unpackbits(bitmap, count=values.offset + len(values), bitorder="little")
+    there = bits[values.offset :]
+    levels = np.packbits(there, bitorder="little").tobytes()
+    kept = np.frombuffer(raw, dtype=np.float64)[there.view(np.bool_)]
+    return _varint(len(levels) << 1 | 1) + levels, kept.data.cast("B")
+
+
 def _is_constant(indices: pa.Array) -> bool:
     whole = np.frombuffer(indices.buffers()[1], dtype=f"u{indices.type.bit_width // 8}")  # to_numpy would import pandas
     numbers = whole[indices.offset : indices.offset + len(indices)]
@@ -268,9 +291,11 @@ def _data_page(model: _Encoded) -> tuple[_Fields, bytes]:
     return header, bytes(page)[reader.place :]
 
 
-def _as_one(model: _Encoded, n: int, raw: memoryview | bytes) -> _Encoded:
-    """Return `n` values without a null as one page, not compressed; what else is said of them is as of one value."""
-    run = _varint(n << 1) + b"\1"  # all n are there
+def _as_one(model: _Encoded, n: int, run: bytes, raw: memoryview | bytes) -> _Encoded:
+    """Return `n` values as one page, not compressed; what else is said of them is as of one value.
+
+    `run` are their definition levels, which say where a null stands, and `raw` is what is not null.
+    """
     levels = len(run).to_bytes(4, "little") + run
     size = len(levels) + len(raw)
     header, _ = _data_page(model)

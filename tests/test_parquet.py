@@ -48,7 +48,7 @@ def labels(n_rows, n_chunks):
     n_rows=st.integers(0, 50),
     n_chunks=st.integers(0, 4),
     seed=st.integers(0, 2**32 - 1),
-    missing=st.sampled_from([0.0, 0.3, 1.0]),
+    missing=st.sampled_from([0.0, 0.3, 0.97, 1.0]),
 )
 def test_what_is_read_is_what_was_written(tmp_path_factory, n_rows, n_chunks, seed, missing):
     table = repeating(n_rows, n_chunks, seed, missing)

@@ -133,7 +133,11 @@ def table_of(
         if mark in marked:
             code_of_status[STATUS_NAMES.index(status)] = n_tests + marked.index(mark)
     plain = [numbers(np.full(n_variants, test, dtype=np.int8)) for test in range(n_tests)]
-    status_of_trait = [pa.DictionaryArray.from_arrays(numbers(row), statuses) for row in estimates.status]
+    status_of_trait: list[pa.DictionaryArray] = []
+    for trait, row in enumerate(estimates.status):  # where traits agree, a file has the column once, in its own memory
+        if trait == 0 or not np.array_equal(row, estimates.status[trait - 1]):
+            one = pa.DictionaryArray.from_arrays(numbers(row.copy()), statuses)
+        status_of_trait.append(one)
 
     def each(make: Callable[[int, int], pa.Array]) -> pa.ChunkedArray:
         return pa.chunked_array([make(trait, test) for trait in range(n_traits) for test in range(n_tests)])

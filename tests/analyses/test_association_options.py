@@ -156,6 +156,26 @@ def test_a_file_of_many_traits_has_the_rows_of_the_result(view, people, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.parquet", "2.parquet", "9.parquet"]
 
 
+def test_room_that_is_used_again_is_not_taken_for_what_lay_there(view, people, tmp_path, monkeypatch):
+    """Batches share memory, and a file stores once what is the same memory: each row group has its own numbers."""
+    monkeypatch.setattr("genomics_dc.parquet._ROWS_PER_GROUP_MIN", 1)
+    rng = np.random.default_rng(9)
+    table = people[["IID"]].copy()
+    # traits of a pair miss the same people, of other pairs others: other variants are untested
+    for pair, n_missing in enumerate([0, 20, 45, 30, 50]):
+        missing = rng.choice(len(table), size=n_missing, replace=False)
+        for one in range(2):
+            table[f"t{pair}{one}"] = rng.normal(size=len(table))
+            table.loc[missing, f"t{pair}{one}"] = np.nan
+    names = [name for name in table.columns if name != "IID"]
+    whole = view.associate(table, traits=names)
+    by_trait = [whole.of_trait(name).status_counts() for name in names]
+    assert by_trait[0] == by_trait[1] != by_trait[4] != by_trait[8]
+    found = associate_to_file(view, table, tmp_path / "r.parquet", traits=names, traits_at_once=2)
+    assert parquet.ParquetFile(tmp_path / "r.parquet").metadata.num_row_groups == len(names)
+    pd.testing.assert_frame_equal(found.read().to_pandas().astype(object), whole.to_pandas().astype(object))
+
+
 @pytest.mark.parametrize("n_traits", [1_000, pytest.param(10_000, marks=pytest.mark.exhaustive)])
 def test_many_traits_take_the_memory_of_some(view, people, tmp_path, n_traits):
     rng = np.random.default_rng(1)
