@@ -143,6 +143,8 @@ def draw(grown, sizes, stem):
                 print(f"growth in {along}, {what}: {dict(zip(at, np.round(found[along], 3).tolist(), strict=True))}")  # noqa: T201
             style.title(axis, f"Growth in {along}", "processor seconds, best of three")
             axis.set_xlabel(along)
+            axis.set_xticks(at, [f"{size:,}" for size in at])
+            axis.minorticks_off()
             axis.legend()
         print(*style.save(figure, stem))  # noqa: T201
 

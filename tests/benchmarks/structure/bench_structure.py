@@ -179,23 +179,28 @@ def growth(store, target, options):
         "PCA": lambda view: view.pca(10, threads=options.threads),
         "GRM": lambda view: view.grm(threads=options.threads),
     }
-    figure, axes = style.new_figure(9.0, 4.2, columns=2)
-    for one, what, sizes in (
-        (axes[0, 0], "variants", [len(rows) // part for part in (16, 8, 4, 2, 1)]),
-        (axes[0, 1], "samples", [len(ids) // part for part in (16, 8, 4, 2, 1)]),
-    ):
-        for colour, (name, call) in zip(style.PALETTE, calls.items(), strict=False):
-            taken = []
-            for size in sizes:
-                part = whole.variants(index=rows[:size]) if what == "variants" else whole.samples(ids[:size].tolist())
-                taken.append(min(run_call(partial(call, part)).wall_s for _ in range(options.rounds)))
-            say(f"  {name} by {what}: " + ", ".join(f"{n:,}: {s:.2f} s" for n, s in zip(sizes, taken, strict=True)))
-            one.loglog(sizes, taken, marker="o", color=colour, label=name)
-        one.set_xlabel(what)
-        one.set_ylabel("seconds")
-        one.legend()
-        style.title(one, f"Time by {what}")
-    style.save(figure, target.with_suffix(""))
+    with style.applied():
+        figure, axes = style.new_figure(9.0, 4.2, columns=2)
+        for one, what, sizes in (
+            (axes[0, 0], "variants", [len(rows) // part for part in (16, 8, 4, 2, 1)]),
+            (axes[0, 1], "samples", [len(ids) // part for part in (16, 8, 4, 2, 1)]),
+        ):
+            for colour, (name, call) in zip(style.PALETTE, calls.items(), strict=False):
+                taken = []
+                for size in sizes:
+                    part = (
+                        whole.variants(index=rows[:size]) if what == "variants" else whole.samples(ids[:size].tolist())
+                    )
+                    taken.append(min(run_call(partial(call, part)).wall_s for _ in range(options.rounds)))
+                say(f"  {name} by {what}: " + ", ".join(f"{n:,}: {s:.2f} s" for n, s in zip(sizes, taken, strict=True)))
+                one.loglog(sizes, taken, marker="o", color=colour, label=name)
+            one.set_xlabel(what)
+            one.set_xticks(sizes, [f"{size:,}" for size in sizes])
+            one.minorticks_off()
+            one.set_ylabel("seconds")
+            one.legend()
+            style.title(one, f"Time by {what}")
+        style.save(figure, target.with_suffix(""))
 
 
 def main():
