@@ -8,7 +8,6 @@ All three exist only in jitted code.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -18,30 +17,12 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from genomics_dc.kernels._jit import jit
-
 LANES = 8
 GROUP = 8
 """Variants that `add_products` takes."""
 ROWS = 32
 """Samples that `add_products` takes: those of one word."""
 _RUNS = 4
-_LINE_BYTES = 64
-
-
-def _line_zeros(size: int) -> npt.NDArray[np.float64]:
-    """Return zeros that begin with a line of cache: what reads eight floats at once then never reads two lines."""
-    room = np.zeros(size + LANES)
-    first = -room.ctypes.data % _LINE_BYTES // 8
-    return room[first : first + size]
-
-
-line_zeros_jit = jit(_line_zeros)
-
-
-def aligned_zeros(*shape: int) -> npt.NDArray[np.float64]:
-    """Return zeros of any shape that begin with a line of cache."""
-    return _line_zeros(math.prod(shape)).reshape(shape)
 
 
 def plain_sum_rows(

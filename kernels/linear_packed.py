@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import common_genotype_jit, count_jit, list_code_jit
-from genomics_dc.kernels.lanes import GROUP, LANES, ROWS, add_products, aligned_zeros, sum_rows, unpack_word
+from genomics_dc.kernels.lanes import GROUP, LANES, ROWS, add_products, sum_rows, unpack_word
+from genomics_dc.kernels.lines import on_lines
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
 from genomics_dc.kernels.status import COLLINEAR, EXACT_FIT, MONOMORPHIC, OK, TOO_FEW
 from genomics_dc.kernels.tails import _neg_log10_p_t_jit, fill_p_jit, fill_t_by_table_jit
@@ -36,7 +37,7 @@ _LOWER = np.uint64(0x5555555555555555)
 def tiled(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return rows [S, C] as [ceil(C / 8), S, 8], zero in unused lanes."""
     n_tiles = -(-rows.shape[1] // LANES)
-    tiles = aligned_zeros(n_tiles, rows.shape[0], LANES)
+    tiles = on_lines((n_tiles, rows.shape[0], LANES), np.float64)
     for tile in range(n_tiles):
         part = rows[:, tile * LANES : (tile + 1) * LANES]
         tiles[tile, :, : part.shape[1]] = part

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genomics_dc.kernels._jit import jit
+
 _LINE_BYTES = 64
 
 
@@ -23,3 +25,13 @@ def on_lines(shape: tuple[int, ...], dtype: type[np.number[Any]]) -> npt.NDArray
     room = np.zeros(size + _LINE_BYTES, dtype=np.uint8)
     begin = -room.ctypes.data % _LINE_BYTES
     return room[begin : begin + size].view(dtype).reshape(shape)
+
+
+def _floats_on_lines(size: int) -> npt.NDArray[np.float64]:
+    """Return zeros that begin on a line, for jitted code."""
+    room = np.zeros(size + _LINE_BYTES // 8)
+    first = -room.ctypes.data % _LINE_BYTES // 8
+    return room[first : first + size]
+
+
+floats_on_lines_jit = jit(_floats_on_lines)

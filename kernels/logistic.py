@@ -22,9 +22,9 @@ import numpy.typing as npt
 from genomics_dc.kernels import genotypes
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import common_genotype_jit, member_words, words_of_packed
-from genomics_dc.kernels.lanes import line_zeros_jit
 from genomics_dc.kernels.linear import DependentColumnError, checked_dosage
 from genomics_dc.kernels.linear_packed import tiled
+from genomics_dc.kernels.lines import floats_on_lines_jit
 from genomics_dc.kernels.logistic_careful import apart_jit, fit_carefully_jit, fit_table_jit, maximise_jit
 from genomics_dc.kernels.logistic_fast import in_blocks_jit, settle_firth_jit, settle_jit
 from genomics_dc.kernels.logistic_near import DIRECTIONS_MAX, NearDesign, fit_near_jit, near_design, room_of
@@ -106,8 +106,8 @@ def _fit(
     n_samples, n_basis = directions.shape
     size = n_basis + 1
     x = in_blocks_jit(directions, 1)
-    present = line_zeros_jit(x.shape[0] * WIDTH)
-    padded_cases = line_zeros_jit(present.size)
+    present = floats_on_lines_jit(x.shape[0] * WIDTH)
+    padded_cases = floats_on_lines_jit(present.size)
     padded_cases[:n_samples] = cases
     carriers = np.empty(n_samples, dtype=np.int32)
     coefficients = np.empty(size)

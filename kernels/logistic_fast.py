@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.lanes import LANES, line_zeros_jit
+from genomics_dc.kernels.lanes import LANES
+from genomics_dc.kernels.lines import floats_on_lines_jit
 from genomics_dc.kernels.logistic_sweep import WIDTH, add_penalty, add_squares, lane_sum_jit, sweep
 from genomics_dc.kernels.solve import cholesky_jit, solve_lower_jit, solve_upper_jit
 
@@ -32,7 +33,7 @@ def _in_blocks(directions: npt.NDArray[np.float64], n_more: int) -> npt.NDArray[
     n_samples, n_basis = directions.shape
     n_blocks = (n_samples + WIDTH - 1) // WIDTH
     size = n_basis + n_more
-    x = line_zeros_jit(n_blocks * size * WIDTH).reshape((n_blocks, size, WIDTH))
+    x = floats_on_lines_jit(n_blocks * size * WIDTH).reshape((n_blocks, size, WIDTH))
     for s in range(n_samples):
         for i in range(n_basis):
             x[s // WIDTH, i, s % WIDTH] = directions[s, i]
@@ -88,9 +89,9 @@ def _settle(
     sample has a genotype. `factor` becomes the Cholesky factor of the information at the maximum.
     """
     size, n = x.shape[1], present.size
-    state = line_zeros_jit(4 * n).reshape((4, n))
-    sums = line_zeros_jit((2 * size + 2) * LANES).reshape((2 * size + 2, LANES))
-    squares = line_zeros_jit(size * size * LANES).reshape((size, size, LANES))
+    state = floats_on_lines_jit(4 * n).reshape((4, n))
+    sums = floats_on_lines_jit((2 * size + 2) * LANES).reshape((2 * size + 2, LANES))
+    squares = floats_on_lines_jit(size * size * LANES).reshape((size, size, LANES))
     step = np.zeros(size + 1)
     score = np.empty(size)
     step[:size] = coefficients
@@ -209,10 +210,10 @@ def _settle_firth(
     penalty's weight on carriers, and each step mends its inverse by what the score turned out to be.
     """
     size, n = x.shape[1], present.size
-    state = line_zeros_jit(4 * n).reshape((4, n))
-    leverage = line_zeros_jit(n)
-    sums = line_zeros_jit((2 * size + 2) * LANES).reshape((2 * size + 2, LANES))
-    squares = line_zeros_jit(size * size * LANES).reshape((size, size, LANES))
+    state = floats_on_lines_jit(4 * n).reshape((4, n))
+    leverage = floats_on_lines_jit(n)
+    sums = floats_on_lines_jit((2 * size + 2) * LANES).reshape((2 * size + 2, LANES))
+    squares = floats_on_lines_jit(size * size * LANES).reshape((size, size, LANES))
     step = np.zeros(size + 1)
     score = np.zeros(size)
     gained = np.empty(size)

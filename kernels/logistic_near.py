@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import count_jit, list_code_jit
-from genomics_dc.kernels.lanes import LANES, aligned_zeros
+from genomics_dc.kernels.lanes import LANES
 from genomics_dc.kernels.linear_packed import list_carriers_jit
+from genomics_dc.kernels.lines import on_lines
 from genomics_dc.kernels.logistic_careful import apart_jit
 from genomics_dc.kernels.logistic_fast import RUNAWAY
 from genomics_dc.kernels.logistic_sweep import WIDTH, add_squares, lane_sum_jit, sweep
@@ -106,11 +107,11 @@ def near_design(
     n_blocks = -(-n_samples // WIDTH)
     index = np.zeros(32 * n_words, dtype=np.int32)
     index[columns] = np.arange(n_samples, dtype=np.int32)
-    rows = aligned_zeros(n_blocks, n_basis, WIDTH)
+    rows = on_lines((n_blocks, n_basis, WIDTH), np.float64)
     filled = np.zeros((n_blocks * WIDTH, n_basis))
     filled[:n_samples] = directions
     rows[:] = filled.reshape(n_blocks, WIDTH, n_basis).transpose(0, 2, 1)
-    vectors = aligned_zeros(6, n_blocks * WIDTH)
+    vectors = on_lines((6, n_blocks * WIDTH), np.float64)
     present, of_cases, eta, weights, rests, slope = vectors
     present[:n_samples] = 1.0
     of_cases[:n_samples] = cases
@@ -490,8 +491,8 @@ def room_of(
     """Return the room that one call of `fit_near_jit` needs: vectors, sums, gathered samples and their squares."""
     n_basis = near.directions.shape[1]
     return (
-        aligned_zeros(6, near.eta.size),
-        aligned_zeros(2 * n_basis + 2, LANES),
-        aligned_zeros(n_basis + 1, WIDTH),
-        aligned_zeros(n_basis, n_basis, LANES),
+        on_lines((6, near.eta.size), np.float64),
+        on_lines((2 * n_basis + 2, LANES), np.float64),
+        on_lines((n_basis + 1, WIDTH), np.float64),
+        on_lines((n_basis, n_basis, LANES), np.float64),
     )

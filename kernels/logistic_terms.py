@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genomics_dc.kernels._jit import jit
-from genomics_dc.kernels.lanes import line_zeros_jit
 from genomics_dc.kernels.linear_terms import TermsFit, empty_fit, list_present_jit, spread_jit
+from genomics_dc.kernels.lines import floats_on_lines_jit
 from genomics_dc.kernels.logistic import LogisticDesign
 from genomics_dc.kernels.logistic_careful import fit_carefully_jit
 from genomics_dc.kernels.logistic_fast import in_blocks_jit, settle_firth_jit, settle_jit
@@ -39,8 +39,8 @@ def _fit(
     n_basis = directions.shape[1]
     size = n_basis + n_terms
     x = in_blocks_jit(directions, n_terms)
-    present = line_zeros_jit(x.shape[0] * WIDTH)
-    padded_cases = line_zeros_jit(present.size)
+    present = floats_on_lines_jit(x.shape[0] * WIDTH)
+    padded_cases = floats_on_lines_jit(present.size)
     padded_cases[:n_samples] = cases
     listed = np.empty(n_samples, dtype=np.int32)
     coefficients = np.empty(size)

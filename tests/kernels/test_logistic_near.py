@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from genomics_dc.kernels import genotypes, logistic, logistic_near
 from genomics_dc.kernels._jit import jit
 from genomics_dc.kernels.carriers import words_of_packed
-from genomics_dc.kernels.lanes import aligned_zeros
+from genomics_dc.kernels.lines import on_lines
 from genomics_dc.kernels.logistic_sweep import (
     WIDTH,
     add_penalty,
@@ -168,9 +168,9 @@ def test_sweep_knows_probabilities_to_the_last_digits_and_far_out():
     assert np.isnan(weight).all()  # a fit that went wrong must be seen
 
 
-def test_aligned_zeros():
+def test_arrays_begin_on_lines():
     for shape in [(1,), (3, 5), (2, 3, 8)]:
-        room = aligned_zeros(*shape)
+        room = on_lines(shape, np.float64)
         assert room.shape == shape
         assert not room.any()
         assert room.flags.c_contiguous
